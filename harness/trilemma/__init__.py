@@ -1,0 +1,41 @@
+"""Compare reward mechanisms of decentralised networks.
+
+>>> from trilemma import Budget, compare, load
+>>> report = compare(["yuma", load("quadratic(power=0.5)")], worlds=2, seed=1)
+>>> [row.label for row in report.rows]
+['yuma', 'quadratic']
+"""
+
+from __future__ import annotations
+
+from trilemma.compare import compare
+from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
+from trilemma.importers import read
+from trilemma.model import Budget, Epoch, Mechanism, Play, Rewards, World
+from trilemma.registry import load, names
+from trilemma.report import Report
+from trilemma.worlds import Imported, Preset
+
+__all__ = [
+    "PLUGIN_API",
+    "Budget",
+    "DataError",
+    "Epoch",
+    "Imported",
+    "Mechanism",
+    "Play",
+    "PluginError",
+    "Preset",
+    "Report",
+    "Rewards",
+    "TrilemmaError",
+    "UsageError",
+    "World",
+    "compare",
+    "load",
+    "names",
+    "read",
+]
+
+PLUGIN_API = 1
+"""Version of the contract between mechanisms and the harness."""

@@ -1,0 +1,5 @@
+"""`python -m trilemma`."""
+
+from trilemma.cli import main
+
+main()

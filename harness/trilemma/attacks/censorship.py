@@ -1,0 +1,25 @@
+"""A coalition cuts off one of two equals, through every channel the protocol has."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from trilemma.attacks.moves import abstain, order, sell, sequence, shun, split, vote
+from trilemma.model import Budget, Play
+
+EVERY_CHANNEL = (shun, vote, order, sell)
+
+
+def censorship(budget: Budget) -> Iterator[Play]:
+    """Starve the target by weights, by votes, by orders, by all at once, or by silence."""
+    yield Play("censorship", "weights", shun)
+    yield Play("censorship", "votes", vote)
+    yield Play("censorship", "orders", order)
+    yield Play("censorship", "silence", abstain)
+    yield Play("censorship", "every channel", sequence(*EVERY_CHANNEL))
+    for count in budget.identity_counts:
+        yield Play(
+            "censorship",
+            f"every channel, {count} identities each",
+            sequence(partial(split, parts=count), *EVERY_CHANNEL),
+            identities=count,
+        )

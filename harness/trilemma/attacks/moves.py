@@ -1,0 +1,184 @@
+"""Moves: what an adversary can do to a world. A play is a few of them, one after the other.
+
+Each takes a world and returns another. Identities are appended, never removed or reordered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from trilemma.fields import normalised
+from trilemma.model import AnyArray, FloatArray, World
+
+__all__ = [
+    "abstain",
+    "clone",
+    "copy_peers",
+    "fake",
+    "order",
+    "praise_in_a_ring",
+    "praise_self",
+    "promote",
+    "reverse",
+    "sell",
+    "sequence",
+    "shun",
+    "split",
+    "vote",
+]
+
+
+Move = Callable[[World], World]
+
+
+def sequence(*moves: Move) -> Move:
+    """Return the move that makes these one after the other."""
+    return partial(_make, moves)
+
+
+def _make(moves: tuple[Move, ...], world: World) -> World:
+    for move in moves:
+        world = move(world)
+    return world
+
+
+def split(world: World, parts: int) -> World:
+    """Split the stake of each of the adversary's validators over `parts` equal accounts.
+
+    The new accounts report as the old one does; a seat stays where it is.
+    """
+    own = world.own_validators
+    copied = np.concatenate([np.arange(world.stake.size), np.repeat(own, parts - 1)])
+    stake = world.stake[copied].astype(np.float64)
+    stake[own] /= parts
+    stake[world.stake.size :] /= parts
+    return replace(
+        world,
+        stake=stake,
+        weights=world.weights[copied],
+        validator_owner=world.validator_owner[copied],
+        sees_clones=world.sees_clones[copied],
+        votes=_rows(world.votes, copied),
+        flows=_rows(world.flows, copied),
+    )
+
+
+def fake(world: World, count: int) -> World:
+    """Register `count` more miners that do no work: honest validators report nothing on them."""
+    n, m = world.weights.shape
+    return _with_miners(world, np.hstack([world.weights, np.zeros((n, count))]), count)
+
+
+def clone(world: World, count: int) -> World:
+    """Show the work of the adversary's miner under `count` more names.
+
+    A validator that sees through it splits the credit over all copies; one that does not
+    reports each in full.
+    """
+    original = world.own_miners[0]
+    credit = np.where(world.sees_clones, 1 / (count + 1), 1.0) * world.weights[:, original]
+    weights = np.hstack([world.weights, np.repeat(credit[:, None], count, axis=1)])
+    weights[:, original] = credit
+    return _with_miners(world, normalised(weights), count)
+
+
+def praise_self(world: World, intensity: float) -> World:
+    """Put a part `intensity` of every own report on the adversary's own miners, equally."""
+    own = world.own_miners
+    praise = np.zeros(world.weights.shape[1])
+    praise[own] = 1 / own.size
+    return _report(world, (1 - intensity) * world.weights[world.own_validators] + intensity * praise)
+
+
+def praise_in_a_ring(world: World, intensity: float) -> World:
+    """Let every own validator praise one own miner: the next one in a ring."""
+    rows, miners = world.own_validators, world.own_miners
+    reports = (1 - intensity) * world.weights[rows]
+    reports[np.arange(rows.size), miners[np.arange(1, rows.size + 1) % miners.size]] += intensity
+    return _report(world, reports)
+
+
+def copy_peers(world: World) -> World:
+    """Report the stake-weighted mean of everybody else's reports instead of own work."""
+    peers = np.setdiff1d(np.arange(world.stake.size), world.own_validators)
+    total = world.stake[peers].sum()
+    if total == 0:
+        return world
+    mean = world.stake[peers] @ world.weights[peers] / total
+    return _report(world, np.broadcast_to(mean, (world.own_validators.size, mean.size)))
+
+
+def reverse(world: World) -> World:
+    """Give the best miner the worst report, and so on, in every own report."""
+    reports = world.weights[world.own_validators]
+    order = np.argsort(reports, axis=1, kind="stable")
+    reversed_reports = np.empty_like(reports)
+    np.put_along_axis(reversed_reports, order, np.sort(reports, axis=1)[:, ::-1], axis=1)
+    return _report(world, reversed_reports)
+
+
+def abstain(world: World) -> World:
+    """Say nothing."""
+    return _report(world, np.zeros_like(world.weights[world.own_validators]))
+
+
+def shun(world: World) -> World:
+    """Report nothing on the target twin; what it had goes to everybody in proportion."""
+    reports = world.weights[world.own_validators]
+    reports[:, world.twins[0]] = 0
+    return _report(world, normalised(reports))
+
+
+def promote(world: World) -> World:
+    """Move every own report on the target twin to the other twin."""
+    target, other = world.twins
+    reports = world.weights[world.own_validators]
+    reports[:, other] += reports[:, target]
+    reports[:, target] = 0
+    return _report(world, reports)
+
+
+def vote(world: World) -> World:
+    """Vote to suspend the target twin."""
+    votes = np.zeros(world.weights.shape, np.int8)
+    votes[world.own_validators, world.twins[0]] = 1
+    return replace(world, votes=votes)
+
+
+def order(world: World) -> World:
+    """Order the suspension of the target twin from every seat the adversary holds."""
+    held = np.isin(world.validator_owner[world.seats], world.adversary)
+    orders = np.zeros((world.seats.size, world.weights.shape[1]), np.int8)
+    orders[held, world.twins[0]] = 1
+    return replace(world, orders=orders)
+
+
+def sell(world: World) -> World:
+    """Sell all own stake's worth of the target twin's tokens."""
+    own = world.own_validators
+    flows = np.zeros(world.weights.shape)
+    flows[own, world.twins[0]] = -world.stake[own]
+    return replace(world, flows=flows)
+
+
+def _report(world: World, reports: FloatArray) -> World:
+    weights = world.weights.copy()
+    weights[world.own_validators] = reports
+    return replace(world, weights=weights)
+
+
+def _with_miners(world: World, weights: FloatArray, count: int) -> World:
+    return replace(
+        world,
+        weights=weights,
+        quality=np.append(world.quality, np.zeros(count)),
+        miner_owner=np.append(world.miner_owner, np.repeat(world.adversary[0], count)),
+    )
+
+
+def _rows(array: AnyArray | None, copied: AnyArray) -> AnyArray | None:
+    return None if array is None else array[copied]

@@ -1,0 +1,239 @@
+"""One world, every play: what each mechanism paid. The measurements that scores are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from trilemma.contract import Entrant, Pay
+from trilemma.model import Budget, FloatArray, Play, World
+from trilemma.scene import Scene
+from trilemma.statistics import kendall_tau
+from trilemma.twins import Coalition, TwinTest, members, outcome, outcome_of
+from trilemma.worlds import Source
+
+__all__ = ["Cell", "Suite", "measure", "stack"]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The plays that cells are measured with: `sybil` (p), `neutrality` (q)."""
+
+    sybil: tuple[Play, ...]
+    neutrality: tuple[Play, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """What one mechanism did in one world: p plays, s stake shares, c coalitions, q their plays.
+
+    Parameters
+    ----------
+    sybil_pay, sybil_fair, sybil_rest : ndarray, shape (p, s)
+        The attacker's pay; its pay when it is honest; everybody else's pay then.
+    sybil_distance : ndarray, shape (p, s)
+        Distance between the miners' pay and quality (total variation).
+    sybil_extra : ndarray, shape (p,)
+        Identities used beyond the first of each role.
+    twin_pay : ndarray, shape (c, q, 2)
+        Pay of the target and of the other twin, over the exchanged pair.
+    twin_paid, twin_distance : ndarray, shape (c, q)
+        Share of the pay that is paid out; distance from quality.
+    twin_extra : ndarray, shape (c, q)
+        Identities used beyond the coalition's first ones.
+    coalition_fair : ndarray, shape (c,)
+        The coalition's pay when it is honest.
+    twin_fair, paid, distance, tau, unstaked, relabelled : ndarray, shape ()
+        When all are honest: what a twin gets over the pair; the share of the pay that is paid
+        out; distance from quality; Kendall's tau-b with quality; distance of the validators'
+        pay from stake; how far other labels for the same identities change their pay.
+    sybil_uniform, twin_uniform : ndarray, shape ()
+        Distance of equal pay from quality, in the attacker's world and in the twins'.
+    """
+
+    sybil_pay: FloatArray
+    sybil_fair: FloatArray
+    sybil_rest: FloatArray
+    sybil_distance: FloatArray
+    sybil_extra: FloatArray
+    twin_pay: FloatArray
+    twin_paid: FloatArray
+    twin_distance: FloatArray
+    twin_extra: FloatArray
+    coalition_fair: FloatArray
+    twin_fair: FloatArray
+    paid: FloatArray
+    distance: FloatArray
+    tau: FloatArray
+    unstaked: FloatArray
+    relabelled: FloatArray
+    sybil_uniform: FloatArray
+    twin_uniform: FloatArray
+
+
+def stack(cells: Sequence[Cell]) -> Cell:
+    """Join cells of one mechanism along a new leading axis of worlds."""
+    return Cell(**{f.name: np.stack([getattr(c, f.name) for c in cells]) for f in fields(Cell)})
+
+
+def measure(
+    source: Source,
+    seed: int,
+    suite: Suite,
+    budget: Budget,
+    xi: float,
+    entrants: Mapping[str, tuple[Entrant, Sequence[Coalition]]],
+) -> dict[str, Cell]:
+    """Make every play of the suite in one world against every mechanism.
+
+    Parameters
+    ----------
+    source : Source
+    seed : int
+        Of the world.
+    suite : Suite
+    budget : Budget
+        Gives the attacker's stake shares.
+    xi : float
+        The validators' part of all pay.
+    entrants : mapping of label to (Entrant, coalitions)
+
+    Returns
+    -------
+    dict of str to Cell
+        By label. A mechanism that failed is missing, and its entrant says why.
+    """
+    sybil = source.sybil(seed)
+    test = TwinTest.of(source.twin(seed))
+    parts: dict[str, Part] = {label: {} for label in entrants}
+    _measure_sybil(sybil, suite.sybil, budget, xi, entrants, parts)
+    _measure_twins(test, suite.neutrality, xi, entrants, parts)
+    uniform = {"sybil_uniform": _uniform(sybil), "twin_uniform": _uniform(test.pair[0])}
+    return {
+        label: Cell(**parts[label], **uniform)
+        for label, (entrant, _) in entrants.items()
+        if entrant.failure is None
+    }
+
+
+Part = dict[str, FloatArray]
+Entrants = Mapping[str, tuple[Entrant, Sequence[Coalition]]]
+
+
+def _measure_sybil(
+    world: World,
+    plays: Sequence[Play],
+    budget: Budget,
+    xi: float,
+    entrants: Entrants,
+    parts: Mapping[str, Part],
+) -> None:
+    shape = (len(plays), len(budget.stakes))
+    for part in parts.values():
+        part.update({f"sybil_{name}": np.zeros(shape) for name in ("pay", "fair", "rest", "distance")})
+        part["sybil_extra"] = np.zeros(len(plays))
+    for baseline in dict.fromkeys(play.baseline for play in plays):
+        scene = Scene.of(baseline(world))
+        judged = [p for p, play in enumerate(plays) if play.baseline is baseline]
+        for s, epoch in enumerate(scene.at(budget.stakes)):
+            for label, (entrant, _) in entrants.items():
+                if pay := entrant.pay(epoch, twice=True):
+                    fair = scene.own(pay, xi)
+                    parts[label]["sybil_fair"][judged, s] = fair
+                    parts[label]["sybil_rest"][judged, s] = pay.total(xi) - fair
+    for p, play in enumerate(plays):
+        attacked = play.act(world)
+        extra = _extra(world, attacked)
+        scene = Scene.of(attacked)
+        for s, epoch in enumerate(scene.at(budget.stakes)):
+            for label, (entrant, _) in entrants.items():
+                if pay := entrant.pay(epoch):
+                    parts[label]["sybil_pay"][p, s] = scene.own(pay, xi)
+                    parts[label]["sybil_distance"][p, s] = scene.distance(pay)
+                    parts[label]["sybil_extra"][p] = extra
+
+
+def _measure_twins(
+    test: TwinTest,
+    plays: Sequence[Play],
+    xi: float,
+    entrants: Entrants,
+    parts: Mapping[str, Part],
+) -> None:
+    scenes = test.honest()
+    first: dict[str, Pay] = {}
+    for label, (entrant, coalitions) in entrants.items():
+        pays = [pay for scene in scenes if (pay := entrant.pay(scene.epoch, twice=True))]
+        if len(pays) == len(scenes):
+            first[label] = pays[0]
+            parts[label].update(_when_honest(test, scenes, pays, entrant, coalitions, xi))
+            parts[label].update(_blank(len(coalitions), len(plays)))
+    for coalition in dict.fromkeys(c for _, coalitions in entrants.values() for c in coalitions):
+        for q, play in enumerate(plays):
+            attacked = test.attacked(coalition, play)
+            extra = attacked[0].epoch.stake.size - scenes[0].epoch.stake.size
+            for label, (entrant, coalitions) in entrants.items():
+                if coalition in coalitions and (done := outcome(entrant, attacked, xi)):
+                    at = coalitions.index(coalition), q
+                    parts[label]["twin_pay"][at] = done.twins
+                    parts[label]["twin_paid"][at] = done.paid
+                    parts[label]["twin_distance"][at] = done.distance
+                    parts[label]["twin_extra"][at] = extra
+    for label, (entrant, _) in entrants.items():
+        # A second look at the first epoch: state that hides between calls shows here.
+        entrant.pay(scenes[0].epoch, like=first.get(label))
+
+
+def _blank(coalitions: int, plays: int) -> Part:
+    shape = (coalitions, plays)
+    blank = {f"twin_{name}": np.zeros(shape) for name in ("paid", "distance", "extra")}
+    return {**blank, "twin_pay": np.zeros((*shape, 2))}
+
+
+def _when_honest(
+    test: TwinTest,
+    scenes: Sequence[Scene],
+    pays: Sequence[Pay],
+    entrant: Entrant,
+    coalitions: Sequence[Coalition],
+    xi: float,
+) -> Part:
+    world, scene, pay = test.pair[0], scenes[0], pays[0]
+    done = outcome_of(pays, scenes, xi)
+    stake = scene.epoch.stake / scene.epoch.stake.sum()
+    insiders = [replace(world, adversary=members(world, c)).own_validators for c in coalitions]
+    fair = [
+        xi * np.mean([p.validators[s.validators[own]].sum() for p, s in zip(pays, scenes, strict=True)])
+        for own in insiders
+    ]
+    return {
+        "coalition_fair": np.array(fair),
+        "twin_fair": done.twins.mean(),
+        "paid": np.asarray(done.paid),
+        "distance": np.asarray(done.distance),
+        "tau": np.asarray(kendall_tau(pay.miners, scene.quality)),
+        "unstaked": np.asarray(0.5 * np.abs(pay.validators - stake).sum()),
+        "relabelled": np.asarray(_label_effect(world, scene, pay, entrant)),
+    }
+
+
+def _label_effect(world: World, scene: Scene, pay: Pay, entrant: Entrant) -> float:
+    other = Scene.of(replace(world, seed=world.seed + 1))
+    again = entrant.pay(other.epoch)
+    if again is None:
+        return 0.0
+    validators = pay.validators[scene.validators] - again.validators[other.validators]
+    miners = pay.miners[scene.miners] - again.miners[other.miners]
+    return float(max(np.abs(validators).max(), np.abs(miners).max()))
+
+
+def _extra(before: World, after: World) -> int:
+    n, m = before.weights.shape
+    validators, miners = after.weights.shape
+    return validators - n + miners - m
+
+
+def _uniform(world: World) -> FloatArray:
+    return np.asarray(0.5 * np.abs(1 / world.quality.size - world.quality).sum())

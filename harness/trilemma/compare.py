@@ -1,0 +1,236 @@
+"""The comparison: the only place that loops over mechanisms, worlds and plays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from trilemma import registry
+from trilemma.attacks import NEUTRALITY, SYBIL, plays
+from trilemma.cells import Cell, Suite, measure, stack
+from trilemma.contract import Entrant
+from trilemma.errors import TrilemmaError, UsageError
+from trilemma.model import Budget, Mechanism
+from trilemma.report import Failure, Report
+from trilemma.report.rows import rows_of
+from trilemma.store import Store
+from trilemma.twins import Coalition, TwinTest, grown, scripted
+from trilemma.worlds import Preset, Source, world_seed
+
+__all__ = ["Progress", "compare"]
+
+PILOTS = 2  # worlds in which coalitions are grown before the comparison
+FIXED = ("version", "seed", "world", "xi", "stakes", "identities")  # what every cell depends on
+
+Progress = Callable[[int, int], None]
+"""Told how many cells are done, and of how many."""
+
+
+def compare(
+    mechanisms: Iterable[str | Mechanism] | None = None,
+    *,
+    world: Source | None = None,
+    worlds: int = 16,
+    budget: Budget | None = None,
+    xi: float = 0.5,
+    seed: int = 0,
+    workers: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Score mechanisms against the same adversarial weight matrices.
+
+    Parameters
+    ----------
+    mechanisms : iterable of str or Mechanism, optional
+        Names, specs such as `"yuma(kappa=0.6)"`, or callables. Default: every registered one.
+    world : Source, optional
+        Where worlds come from; default `Preset()`: root-2024, 64 validators, 128 miners.
+    worlds : int
+        How many worlds, at least 1.
+    budget : Budget, optional
+        What attackers may spend.
+    xi : float
+        The validators' part of all pay, in [0, 1].
+    seed : int
+        Non-negative. The same seed gives the same numbers, whatever else is compared.
+    workers : int, optional
+        Threads; default: one per core. They never change a number.
+    out : path, optional
+        Folder that keeps finished cells; what it already holds is not computed again.
+    progress : callable, optional
+        Called with cells done and cells in all.
+
+    Returns
+    -------
+    Report
+        A mechanism that fails is listed in `failures`; the others' rows are there.
+
+    Raises
+    ------
+    UsageError
+        For an unknown mechanism or parameter, or a value out of range.
+    DataError
+        If `out` cannot be used.
+    """
+    _check(worlds, xi, seed, workers)
+    source, budget = world or Preset(), budget or Budget()
+    loaded, broken = registry.load_each(None if mechanisms is None else list(mechanisms))
+    run = _Run(source, worlds, budget, xi, seed)
+    store = None if out is None else Store(Path(out), run.asked(list(loaded)), FIXED)
+    for label, mechanism in loaded.items():
+        run.enter(label, mechanism, store)
+    run.measure(workers or os.cpu_count() or 1, store, progress)
+    return run.report(loaded, broken)
+
+
+def _check(worlds: int, xi: float, seed: int, workers: int | None) -> None:
+    for name, value, fits, demand in (
+        ("worlds", worlds, worlds >= 1, "at least 1"),
+        ("xi", xi, 0 <= xi <= 1, "in [0, 1]"),
+        ("seed", seed, seed >= 0, "not negative"),
+        ("workers", workers, workers is None or workers >= 1, "at least 1"),
+    ):
+        if not fits:
+            raise UsageError(f"{name} must be {demand}, not {value!r}")
+
+
+@dataclass
+class _Contestant:
+    entrant: Entrant
+    coalitions: list[Coalition]
+    cells: dict[int, Cell] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+    calls: int = 0
+
+
+class _Run:
+    """One comparison while it is being made."""
+
+    def __init__(
+        self, source: Source, worlds: int, budget: Budget, xi: float, seed: int
+    ) -> None:
+        self.source, self.worlds, self.budget, self.xi, self.seed = source, worlds, budget, xi, seed
+        self.suite = Suite(tuple(plays(SYBIL, budget)), tuple(plays(NEUTRALITY, budget)))
+        pilots = [source.twin(world_seed(seed, number)) for number in range(PILOTS)]
+        self.pilots = [TwinTest.of(pilot) for pilot in pilots]
+        self.scripted = scripted(pilots[0])
+        self.contestants: dict[str, _Contestant] = {}
+
+    def asked(self, labels: Sequence[str]) -> dict[str, object]:
+        """Return everything asked, as JSON values."""
+        from importlib.metadata import version
+
+        return {
+            "version": version("trilemma"),
+            "seed": self.seed,
+            "world": self.source.describe(),
+            "worlds": self.worlds,
+            "xi": self.xi,
+            "stakes": list(self.budget.stakes),
+            "identities": self.budget.identities,
+            "budget": asdict(self.budget),
+            "mechanisms": list(labels),
+        }
+
+    def enter(self, label: str, mechanism: Mechanism, store: Store | None) -> None:
+        """Find a mechanism's finished cells, and the coalitions to try against it."""
+        contestant = _Contestant(Entrant(label, mechanism), [])
+        self.contestants[label] = contestant
+        kept = store.load_coalitions(label) if store else None
+        if kept and store:
+            found = {number: store.load(label, number) for number in range(self.worlds)}
+            contestant.cells = {number: cell for number, cell in found.items() if cell}
+            contestant.coalitions = kept
+            return
+        extra = grown(contestant.entrant, self.pilots, self.xi)
+        contestant.coalitions = list(dict.fromkeys([*self.scripted, *extra]))
+        if store:
+            store.save_coalitions(label, contestant.coalitions)
+        contestant.calls = contestant.entrant.calls
+
+    def measure(self, workers: int, store: Store | None, progress: Progress | None) -> None:
+        """Compute the missing cells, world by world, saving each as it comes."""
+        total = self.worlds * len(self.contestants)
+        done = sum(len(contestant.cells) for contestant in self.contestants.values())
+        if progress:
+            progress(done, total)
+        pool = ThreadPoolExecutor(workers)
+        try:
+            futures = {pool.submit(self._world, number): number for number in range(self.worlds)}
+            for future in as_completed(futures):
+                done += self._collect(futures[future], future, store)
+                if progress:
+                    progress(done, total)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _world(self, number: int) -> tuple[dict[str, Cell], list[Entrant]]:
+        missing = {
+            label: (Entrant(label, contestant.entrant.mechanism), contestant.coalitions)
+            for label, contestant in self.contestants.items()
+            if number not in contestant.cells
+        }
+        seed = world_seed(self.seed, number)
+        cells = measure(self.source, seed, self.suite, self.budget, self.xi, missing)
+        return cells, [entrant for entrant, _ in missing.values()]
+
+    def _collect(
+        self,
+        number: int,
+        future: Future[tuple[dict[str, Cell], list[Entrant]]],
+        store: Store | None,
+    ) -> int:
+        cells, entrants = future.result()
+        for label, cell in cells.items():
+            self.contestants[label].cells[number] = cell
+            if store:
+                store.save(label, number, cell)
+        for entrant in entrants:
+            contestant = self.contestants[entrant.label]
+            contestant.calls += entrant.calls
+            if entrant.failure:
+                contestant.failures[number] = str(entrant.failure)
+        return len(entrants)
+
+    def report(
+        self, loaded: Mapping[str, Mechanism], broken: Mapping[str, TrilemmaError]
+    ) -> Report:
+        """Score the mechanisms that came through, and name those that did not."""
+        through = {
+            label: (loaded[label], contestant.coalitions, self._stacked(contestant))
+            for label, contestant in self.contestants.items()
+            if not contestant.failures
+        }
+        stake = self.pilots[0].pair[0].stake
+        return Report(
+            seed=self.seed,
+            budget=self.budget,
+            world={**self.source.describe(), "worlds": self.worlds, "xi": self.xi},
+            rows=rows_of(through, self.suite, self.budget, self.source.knows_quality),
+            failures=tuple(self._failures(broken)),
+            worlds=self.worlds,
+            plays=len(self.suite.sybil) * len(self.budget.stakes)
+            + len(self.suite.neutrality) * len(self.scripted),
+            calls=sum(contestant.calls for contestant in self.contestants.values()),
+            equal_stake=bool(np.ptp(stake) < 1e-12),
+            knows_quality=self.source.knows_quality,
+        )
+
+    def _stacked(self, contestant: _Contestant) -> Cell:
+        return stack([contestant.cells[number] for number in range(self.worlds)])
+
+    def _failures(self, broken: Mapping[str, TrilemmaError]) -> Iterable[Failure]:
+        for spec, error in broken.items():
+            yield Failure(spec, str(error))
+        for label, contestant in self.contestants.items():
+            if contestant.failures:
+                number = min(contestant.failures)
+                where = f"world {number} (world seed {world_seed(self.seed, number)})"
+                count = f"{len(contestant.failures)} of {self.worlds} worlds, first in {where}"
+                yield Failure(label, f"{contestant.failures[number]} [{count}]")

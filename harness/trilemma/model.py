@@ -1,0 +1,315 @@
+"""The nouns: what a protocol sees, what it answers, what is true, what an attacker may do.
+
+Shapes are stated here, once: n validators, m miners, k privileged seats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from trilemma import fields
+from trilemma.errors import UsageError
+
+__all__ = ["Budget", "Epoch", "Mechanism", "Play", "Rewards", "World"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+AnyArray: TypeAlias = npt.NDArray[Any]
+
+OVERPAYMENT = 1e-9  # rounding that a pool may exceed 1 by
+
+
+class Epoch:
+    """Everything a protocol can see at one step. Immutable; arrays are read-only.
+
+    Parameters
+    ----------
+    stake : array_like, shape (n,)
+        Non-negative, any unit: only shares matter. Integers are kept as integers.
+    weights : array_like, shape (n, m)
+        What each validator says each miner deserves. Rows are scaled to sum 1; a row of zeros
+        (the validator said nothing) stays zero.
+    votes : array_like, shape (n, m), optional
+        Ballots on suspending a miner: +1 suspend, -1 against, 0 abstain (default).
+    seats : array_like, shape (k,), optional
+        Which validator holds each privileged seat. Default: no seat.
+    orders : array_like, shape (k, m), optional
+        What each seat orders: +1 suspend, -1 reinstate, 0 nothing (default).
+    flows : array_like, shape (n, m), optional
+        Tokens of miner (or subnet) j that validator i buys (+) or sells (-). Default 0.
+    tenure : array_like, shape (n,), optional
+        Epochs for which this stake has been in place. Default: forever (infinity).
+    chain : object, optional
+        On-chain facts that only a chain-true mechanism needs.
+    carry : object, optional
+        What the mechanism returned last time; None at first.
+
+    Raises
+    ------
+    UsageError
+        If a shape does not fit or a value is NaN, infinite, negative or out of its set. The
+        message names the field, the place and the value.
+    """
+
+    stake: AnyArray
+    weights: FloatArray
+    votes: AnyArray
+    seats: IntArray
+    orders: AnyArray
+    flows: FloatArray
+    tenure: FloatArray
+    chain: Any
+    carry: Any
+
+    def __init__(
+        self,
+        stake: npt.ArrayLike,
+        weights: npt.ArrayLike,
+        *,
+        votes: npt.ArrayLike | None = None,
+        seats: npt.ArrayLike | None = None,
+        orders: npt.ArrayLike | None = None,
+        flows: npt.ArrayLike | None = None,
+        tenure: npt.ArrayLike | None = None,
+        chain: Any = None,
+        carry: Any = None,
+    ) -> None:
+        held = fields.stake(stake)
+        said = fields.weights(weights)
+        n, m = said.shape
+        sitting = fields.seats(seats, n)
+        fields.same("stake", held.shape, (n,), f"weights has {n} rows")
+        self._set(
+            stake=held,
+            weights=said,
+            votes=fields.signs("votes", votes, (n, m)),
+            seats=sitting,
+            orders=fields.signs("orders", orders, (sitting.size, m)),
+            flows=fields.real("flows", flows, (n, m), 0.0),
+            tenure=fields.real("tenure", tenure, (n,), np.inf),
+            chain=chain,
+            carry=carry,
+        )
+
+    def replace(self, *, stake: npt.ArrayLike | None = None, carry: Any = None) -> Self:
+        """Return this epoch with another stake or carry; nothing else is validated again."""
+        epoch = object.__new__(type(self))
+        epoch.__dict__.update(self.__dict__)
+        if stake is not None:
+            held = fields.stake(stake)
+            fields.same("stake", held.shape, self.stake.shape, "as before")
+            epoch._set(stake=held)
+        if carry is not None:
+            epoch._set(carry=carry)
+        return epoch
+
+    def _set(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"an Epoch is immutable: cannot set {name!r}")
+
+    def __repr__(self) -> str:
+        n, m = self.weights.shape
+        return f"Epoch({n} validators, {m} miners, {self.seats.size} seats)"
+
+
+@dataclass(frozen=True, eq=False)
+class Rewards:
+    """What a mechanism pays: two pools, each summing to at most 1; what is missing is burnt.
+
+    Parameters
+    ----------
+    miners : ndarray, shape (m,)
+        Non-negative shares of the miners' pool.
+    validators : ndarray, shape (n,), optional
+        Non-negative shares of the validators' pool. None: in proportion to stake.
+    carry : object, optional
+        State for the next epoch (bonds, prices, locks).
+    """
+
+    miners: AnyArray
+    validators: AnyArray | None = None
+    carry: Any = None
+
+
+@runtime_checkable
+class Mechanism(Protocol):
+    """A reward rule: a callable from an epoch to rewards, or to the miners' pool alone."""
+
+    def __call__(self, epoch: Epoch, /) -> Rewards | AnyArray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """The hidden truth behind an epoch, and the adversary who acts in it.
+
+    Identities keep their places here; `relabelling` shuffles them on the way to a mechanism.
+    Moves (`trilemma.attacks.moves`) only append identities, so those of the honest world stay
+    first.
+
+    Parameters
+    ----------
+    stake : ndarray, shape (n,)
+    weights : ndarray, shape (n, m)
+        Reports as published; honest ones until a move changes them. Rows sum to 1 or 0.
+    quality : ndarray, shape (m,)
+        What each miner truly deserves; sums to 1. A clone's quality stays with the original.
+    validator_owner, miner_owner : ndarray of int, shapes (n,) and (m,)
+        The principal behind each identity.
+    seats : ndarray of int, shape (k,)
+        The validator that holds each privileged seat.
+    adversary : tuple of int
+        The principals who play.
+    twins : tuple of int
+        The two miners of the twin test: the target, then the other. Empty outside it.
+    sees_clones : ndarray of bool, shape (n,)
+        Whether each validator sees through cloned work.
+    seed : int
+        Reproduces this world.
+    votes, orders, flows : ndarray, shapes (n, m), (k, m), (n, m)
+        As in `Epoch`; None: nobody acted.
+    """
+
+    stake: AnyArray
+    weights: FloatArray
+    quality: FloatArray
+    validator_owner: IntArray
+    miner_owner: IntArray
+    seats: IntArray
+    adversary: tuple[int, ...]
+    twins: tuple[int, ...]
+    sees_clones: BoolArray
+    seed: int
+    votes: AnyArray | None = None
+    orders: AnyArray | None = None
+    flows: FloatArray | None = None
+
+    @property
+    def own_validators(self) -> IntArray:
+        """Places of the adversary's validators."""
+        return self._owned(self.validator_owner)
+
+    @property
+    def own_miners(self) -> IntArray:
+        """Places of the adversary's miners."""
+        return self._owned(self.miner_owner)
+
+    def _owned(self, owner: IntArray) -> IntArray:
+        # np.isin takes 35 us at 64, seven times as long
+        return np.flatnonzero((owner[:, None] == self.adversary).any(axis=1))
+
+    def relabelling(self) -> tuple[IntArray, IntArray]:
+        """Which validator and which miner stands at each place that a mechanism sees."""
+        return _labels(self.seed, *self.weights.shape)
+
+    def epoch(self) -> Epoch:
+        """Return what the protocol sees: the same facts, identities relabelled at random."""
+        rows, columns = self.relabelling()
+        return Epoch(
+            self.stake[rows],
+            self.weights[rows].take(columns, axis=1),
+            votes=_relabelled(self.votes, rows, columns),
+            seats=np.argsort(rows)[self.seats],
+            orders=None if self.orders is None else self.orders[:, columns],
+            flows=_relabelled(self.flows, rows, columns),
+        )
+
+
+@lru_cache(maxsize=256)
+def _labels(seed: int, validators: int, miners: int) -> tuple[IntArray, IntArray]:
+    shuffle = np.random.default_rng([seed, validators, miners])
+    return shuffle.permutation(validators), shuffle.permutation(miners)
+
+
+def _relabelled(matrix: AnyArray | None, rows: IntArray, columns: IntArray) -> AnyArray | None:
+    return None if matrix is None else matrix[rows].take(columns, axis=1)
+
+
+def unchanged(world: World) -> World:
+    """Return the world as it is: the honest play."""
+    return world
+
+
+@dataclass(frozen=True)
+class Play:
+    """One concrete thing an attacker does, fixed before the world is drawn.
+
+    Parameters
+    ----------
+    attack : str
+        The family it belongs to.
+    label : str
+        What it does, in words for a table.
+    act : callable
+        Turns the honest world into the attacked one.
+    identities : int
+        Identities a principal needs per role, at most.
+    baseline : callable
+        Turns the honest world into the one that `act` is judged against and applied to.
+    """
+
+    attack: str
+    label: str
+    act: Callable[[World], World]
+    identities: int = 1
+    baseline: Callable[[World], World] = unchanged
+
+
+STAKE_STEPS = 20  # attackers' stake shares are multiples of 1/20, so that budgets nest
+MOST_IDENTITIES = 1024
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an attacker may spend.
+
+    Parameters
+    ----------
+    stake : float
+        The largest stake share the attacker may hold, 0 <= stake < 1.
+    identities : int
+        Identities a principal may use in total per role, 1 to 1024.
+    identity_cost : float
+        Price of each identity beyond the first of a role, in units of one epoch's reward.
+    insiders : tuple of int
+        Coalition sizes that neutrality averages over.
+    """
+
+    stake: float = 0.45
+    identities: int = 64
+    identity_cost: float = 0.0
+    insiders: tuple[int, ...] = (1, 3, 5)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "insiders", tuple(self.insiders))
+        demands: Mapping[str, tuple[bool, str]] = {
+            "stake": (0 <= self.stake < 1, "a share in [0, 1)"),
+            "identities": (1 <= self.identities <= MOST_IDENTITIES, f"in 1..{MOST_IDENTITIES}"),
+            "identity_cost": (0 <= self.identity_cost < np.inf, "finite and not negative"),
+            "insiders": (
+                bool(self.insiders) and all(1 <= size <= 10 for size in self.insiders),
+                "one or more coalition sizes in 1..10",
+            ),
+        }
+        for name, (fits, demand) in demands.items():
+            if not fits:
+                raise UsageError(f"budget: {name} must be {demand}, not {getattr(self, name)!r}")
+
+    @property
+    def stakes(self) -> tuple[float, ...]:
+        """The grid of stake shares within the budget: 0, .05, .1, ..."""
+        steps = int(self.stake * STAKE_STEPS + 1e-9)
+        return tuple(step / STAKE_STEPS for step in range(steps + 1))
+
+    @property
+    def identity_counts(self) -> tuple[int, ...]:
+        """The grid of identity counts above one within the budget: 2, 4, 8, ..."""
+        return tuple(2**power for power in range(1, int(self.identities).bit_length()))

@@ -1,0 +1,78 @@
+"""What a comparison says: rows of scores, as a table, as Markdown, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trilemma.model import Budget
+from trilemma.report.model import Row, Side
+from trilemma.report.tables import markdown, text
+from trilemma.report.verdict import verdict
+
+__all__ = ["Failure", "Report", "Row", "Side"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A mechanism that is missing from the table, and why."""
+
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer of `compare`. Prints as a table.
+
+    Parameters
+    ----------
+    seed, budget, world
+        What was asked; `world` as plain JSON values.
+    rows : tuple of Row
+        In the order asked.
+    failures : tuple of Failure
+    worlds, plays, calls : int
+        Worlds drawn, plays tried in each, mechanism calls made in this run (cells that were
+        already there cost none).
+    equal_stake, knows_quality : bool
+        Whether everybody holds the same; whether quality is the truth or a reference.
+    """
+
+    seed: int
+    budget: Budget
+    world: dict[str, object]
+    rows: tuple[Row, ...]
+    failures: tuple[Failure, ...]
+    worlds: int
+    plays: int
+    calls: int
+    equal_stake: bool
+    knows_quality: bool
+
+    def __str__(self) -> str:
+        return text(self)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader should know beside the numbers: ties, flags, what is not decisive."""
+        return verdict(self)
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown."""
+        return markdown(self)
+
+    def to_json(self) -> str:
+        """Return the documented JSON (docs/json.md), the same bytes for the same question."""
+        whole = {
+            "schema": SCHEMA,
+            "seed": self.seed,
+            "budget": asdict(self.budget),
+            "world": self.world,
+            "mechanisms": [row.to_json() for row in self.rows],
+        }
+        return json.dumps(whole, indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,95 @@
+"""One line of the answer: a mechanism's scores with identities verified and with them free."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trilemma.statistics import Interval
+
+__all__ = ["Row", "Side"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Scores of one mechanism for one number of identities.
+
+    Parameters
+    ----------
+    identities : int
+        K: identities that a principal may use per role.
+    sybil_resistance, neutrality, quality, quality_attacked, minimum : Interval
+    worst_sybil_play, worst_neutrality_play : str
+    cutoff : tuple of (int, float)
+        The curve (b, D(b)).
+    cutoff_number : int or None
+        The fewest principals who can cut a miner off.
+    best : float
+        Share of resamples in which this mechanism has the highest minimum.
+    ranks : tuple of int
+        Interval of its rank by the minimum, 1 the best.
+    """
+
+    identities: int
+    sybil_resistance: Interval
+    neutrality: Interval
+    quality: Interval
+    quality_attacked: Interval
+    minimum: Interval
+    worst_sybil_play: str
+    worst_neutrality_play: str
+    cutoff: tuple[tuple[int, float], ...]
+    cutoff_number: int | None
+    best: float
+    ranks: tuple[int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part of the schema that is the same for both sides."""
+        scores = ("sybil_resistance", "neutrality", "quality", "quality_attacked")
+        return {
+            **{name: asdict(getattr(self, name)) for name in scores},
+            "worst_sybil_play": self.worst_sybil_play,
+            "worst_neutrality_play": self.worst_neutrality_play,
+            "cutoff": [list(point) for point in self.cutoff],
+            "cutoff_number": self.cutoff_number,
+            "minimum": self.minimum.value,
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mechanism: identities verified (K = 1) and free (K = the budget's).
+
+    Parameters
+    ----------
+    name, label, distribution : str
+        Plug-in, canonical form with parameters, and where it comes from.
+    verified, free : Side
+    tau : float
+        Mean Kendall tau-b between honest pay and quality.
+    flags : tuple of str
+        What makes a number suspect or a rule unusual.
+    pareto : bool
+        Whether no other mechanism is as good in all three scores on the free side.
+    """
+
+    name: str
+    label: str
+    distribution: str
+    verified: Side
+    free: Side
+    tau: float
+    flags: tuple[str, ...]
+    pareto: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one entry of `mechanisms` in the schema."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "distribution": self.distribution,
+            "free": self.free.to_json(),
+            "verified": self.verified.to_json(),
+            "flags": list(self.flags),
+            "pareto": self.pareto,
+        }

@@ -1,0 +1,194 @@
+"""The three scores: pure functions of measured cells.
+
+Every function takes `cells`, whose arrays carry a leading axis of worlds, and `sample`
+(b, worlds), whose rows are weights of the worlds; it returns one number per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trilemma.cells import Cell, Suite
+from trilemma.model import BoolArray, Budget, FloatArray, Play
+from trilemma.twins import LARGEST_COALITION, Coalition, loss
+
+__all__ = ["DELTA", "Scores", "cutoff_number", "damage", "extraction", "score"]
+
+DELTA = 0.5  # a miner that loses this much is cut off
+NOTHING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of one mechanism for one number of identities; b resamples, the first of all worlds.
+
+    Parameters
+    ----------
+    sybil_resistance, neutrality, quality, quality_attacked, minimum : ndarray, shape (b,)
+    cutoff : ndarray, shape (b, 10)
+        D(b) for coalitions of at most 1 to 10 principals.
+    worst_sybil_play, worst_neutrality_play : str
+        What the worst plays do; "none" where none does harm.
+    """
+
+    sybil_resistance: FloatArray
+    neutrality: FloatArray
+    quality: FloatArray
+    quality_attacked: FloatArray
+    minimum: FloatArray
+    cutoff: FloatArray
+    worst_sybil_play: str
+    worst_neutrality_play: str
+
+
+def score(
+    cells: Cell,
+    suite: Suite,
+    coalitions: Sequence[Coalition],
+    budget: Budget,
+    sample: FloatArray,
+    *,
+    knows_quality: bool,
+) -> Scores:
+    """Return all scores within a budget.
+
+    Parameters
+    ----------
+    cells : Cell
+        Stacked over worlds.
+    suite : Suite
+        The plays the cells were measured with; those beyond the budget are left out.
+    coalitions : sequence of Coalition
+        The coalitions they were measured with.
+    budget : Budget
+    sample : ndarray, shape (b, worlds)
+    knows_quality : bool
+        Whether attacked quality counts in the minimum.
+    """
+    taken = extraction(cells, suite, budget, sample)
+    harm = damage(cells, suite, budget, sample)
+    curve = _by_size(harm, coalitions)
+    resistance = 1 - np.clip(taken.max(axis=(1, 2)), 0, 1)
+    neutrality = 1 - curve[:, [size - 1 for size in budget.insiders]].mean(axis=1)
+    quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
+    allowed = np.array([len(c) <= max(budget.insiders) for c in coalitions])
+    inside = np.where(np.isfinite(harm) & allowed[:, None], _twin_quality(cells, sample), np.inf)
+    outside = _sybil_quality(cells, suite, budget, sample)
+    attacked = np.minimum(quality, np.minimum(inside.min(axis=(1, 2)), outside.min(axis=(1, 2))))
+    counted = (resistance, neutrality, attacked) if knows_quality else (resistance, neutrality)
+    return Scores(
+        resistance,
+        neutrality,
+        quality,
+        attacked,
+        np.min(counted, axis=0),
+        curve,
+        _worst_sybil(taken[0], suite, budget),
+        _worst_neutrality(harm[0], curve[0], suite, coalitions, budget),
+    )
+
+
+def extraction(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+    """Return what each play takes, in units of what the others earn; shape (b, p, s).
+
+    Plays outside the budget take minus infinity.
+    """
+    price = budget.identity_cost * cells.sybil_extra[0][:, None]
+    gain = _mean(sample, cells.sybil_pay - cells.sybil_fair) - price
+    rest = _mean(sample, cells.sybil_rest)
+    taken = np.divide(gain, rest, out=np.zeros_like(gain), where=rest >= NOTHING)
+    return np.where(_within(suite.sybil, budget)[:, None], taken, -np.inf)
+
+
+def damage(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+    """Return how far each coalition's play cuts the target off; shape (b, c, q).
+
+    It is the target's mean loss against its twin, or the share of all pay made to vanish if
+    that is more. A coalition buys identities out of its honest pay; plays that it cannot
+    afford, or that lie outside the budget, do minus infinity.
+    """
+    lost = _mean(sample, loss(cells.twin_pay, cells.twin_fair[:, None, None]))
+    before = _mean(sample, cells.paid)[:, None, None]
+    after = _mean(sample, cells.twin_paid)
+    burnt = 1 - np.divide(after, before, out=np.ones_like(after), where=before >= NOTHING)
+    price = budget.identity_cost * cells.twin_extra[0]
+    affordable = price <= _mean(sample, cells.coalition_fair)[:, :, None] + NOTHING
+    harm = np.clip(np.maximum(lost, burnt), 0, 1)
+    return np.where(affordable & _within(suite.neutrality, budget), harm, -np.inf)
+
+
+def cutoff_number(curve: FloatArray) -> int | None:
+    """Return the fewest principals who can cut a miner off, from D(1), D(2), ...; else None."""
+    reached = np.flatnonzero(curve >= DELTA)
+    return int(reached[0]) + 1 if reached.size else None
+
+
+def _within(plays: Sequence[Play], budget: Budget) -> BoolArray:
+    return np.array([play.identities <= budget.identities for play in plays])
+
+
+def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
+    """Return D(b): the worst that coalitions of at most 1 to 10 principals do; shape (b, 10)."""
+    sizes = np.array([len(coalition) for coalition in coalitions])
+    worst = harm.max(axis=2)
+    curve = [worst[:, sizes <= b].max(axis=1) for b in range(1, LARGEST_COALITION + 1)]
+    return np.stack(curve, axis=1)
+
+
+def _sybil_quality(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+    """Return quality under each of the attacker's plays, infinite where it cannot pay for it.
+
+    Identities are bought out of honest pay, as in the twin test: who ruins quality need not
+    gain by it, but must be able to pay.
+    """
+    quality = _quality(
+        _mean(sample, cells.sybil_distance), _mean(sample, cells.sybil_uniform)[:, None, None]
+    )
+    price = budget.identity_cost * cells.sybil_extra[0][:, None]
+    affordable = price <= _mean(sample, cells.sybil_fair) + NOTHING
+    return np.where(affordable & _within(suite.sybil, budget)[:, None], quality, np.inf)
+
+
+def _twin_quality(cells: Cell, sample: FloatArray) -> FloatArray:
+    uniform = _mean(sample, cells.twin_uniform)[:, None, None]
+    return _quality(_mean(sample, cells.twin_distance), uniform)
+
+
+def _quality(distance: FloatArray, uniform: FloatArray) -> FloatArray:
+    where = np.broadcast_to(uniform > 0, distance.shape)
+    ratio = np.divide(distance, uniform, out=np.ones_like(distance), where=where)
+    return np.clip(1 - ratio, 0, 1)
+
+
+def _mean(sample: FloatArray, values: FloatArray) -> FloatArray:
+    return np.asarray(np.tensordot(sample, values, 1))
+
+
+def _worst_sybil(taken: FloatArray, suite: Suite, budget: Budget) -> str:
+    p, s = np.unravel_index(int(taken.argmax()), taken.shape)
+    if taken[p, s] <= NOTHING:
+        return "none"
+    play = suite.sybil[p]
+    return f"{play.attack}: {play.label}, stake {budget.stakes[s]:.2f}"
+
+
+def _worst_neutrality(
+    harm: FloatArray,
+    curve: FloatArray,
+    suite: Suite,
+    coalitions: Sequence[Coalition],
+    budget: Budget,
+) -> str:
+    """Name the worst play of the coalitions that just cut off, or else of the largest judged."""
+    size = cutoff_number(curve) or max(budget.insiders)
+    small = np.array([len(coalition) <= size for coalition in coalitions])
+    harm = np.where(small[:, None], harm, -np.inf)
+    c, q = np.unravel_index(int(harm.argmax()), harm.shape)
+    if harm[c, q] <= NOTHING:
+        return "none"
+    play = suite.neutrality[q]
+    ranks = ", ".join(str(rank + 1) for rank in coalitions[c])
+    return f"{play.attack}: {play.label}, by stake rank {ranks}"

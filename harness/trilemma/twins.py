@@ -1,0 +1,172 @@
+"""The twin test: two equal miners, and the coalitions that try to cut off one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from trilemma.attacks.censorship import EVERY_CHANNEL
+from trilemma.attacks.moves import sequence
+from trilemma.contract import Entrant, Pay
+from trilemma.model import FloatArray, Play, World
+from trilemma.scene import Scene
+
+__all__ = ["LARGEST_COALITION", "Coalition", "Outcome", "TwinTest", "grown", "loss", "scripted"]
+
+LARGEST_COALITION = 10
+PROMISING = 12  # kinds of principals that a coalition may grow by, at every step
+
+Coalition: TypeAlias = tuple[int, ...]
+"""Ranks of its members by stake, 0 the largest: fixed before a world is drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a play did in a world and in its exchanged copy.
+
+    Parameters
+    ----------
+    twins : ndarray, shape (2,)
+        Pay of the target and of the other twin, summed over the pair.
+    paid : float
+        Share of all pay that is paid out, mean over the pair.
+    distance : float
+        Total variation between pay and quality, mean over the pair.
+    """
+
+    twins: FloatArray
+    paid: float
+    distance: float
+
+
+@dataclass(frozen=True, eq=False)
+class TwinTest:
+    """A world and its copy with the reports on the twins exchanged.
+
+    Summed over the two, honest reports treat the twins alike to the last bit of arithmetic.
+    """
+
+    pair: tuple[World, World]
+
+    @classmethod
+    def of(cls, world: World) -> TwinTest:
+        """Pair a world with its exchanged copy."""
+        weights = world.weights.copy()
+        weights[:, list(world.twins)] = weights[:, list(world.twins[::-1])]
+        return cls((world, replace(world, weights=weights)))
+
+    def honest(self) -> list[Scene]:
+        """Return the scenes in which nobody attacks."""
+        return [Scene.of(world) for world in self.pair]
+
+    def attacked(self, coalition: Coalition, play: Play) -> list[Scene]:
+        """Return the scenes in which a coalition makes a play."""
+        insiders = members(self.pair[0], coalition)
+        return [Scene.of(play.act(replace(world, adversary=insiders))) for world in self.pair]
+
+
+def outcome(entrant: Entrant, scenes: Sequence[Scene], xi: float) -> Outcome | None:
+    """Return what a mechanism makes of a pair of scenes; None once it has failed."""
+    pays = [entrant.pay(scene.epoch) for scene in scenes]
+    return None if None in pays else outcome_of([p for p in pays if p], scenes, xi)
+
+
+def outcome_of(pays: Sequence[Pay], scenes: Sequence[Scene], xi: float) -> Outcome:
+    """Return what the pays mean in a pair of scenes."""
+    both = list(zip(pays, scenes, strict=True))
+    return Outcome(
+        sum((pay.miners[scene.twins] for pay, scene in both), np.zeros(2)),
+        sum(pay.total(xi) for pay in pays) / 2,
+        sum(scene.distance(pay) for pay, scene in both) / 2,
+    )
+
+
+def loss(twins: FloatArray, honest: FloatArray) -> FloatArray:
+    """Return the part of its due that the target loses against the other twin, in [0, 1].
+
+    Parameters
+    ----------
+    twins : ndarray, shape (..., 2)
+        Pay of the target and of the other twin.
+    honest : ndarray
+        What a twin gets when all are honest; broadcast against the leading axes.
+    """
+    due = np.minimum(twins[..., 1], honest)
+    kept = np.divide(twins[..., 0], due, out=np.ones_like(due), where=due > 0)
+    return np.clip(1 - kept, 0, 1)
+
+
+def scripted(world: World) -> list[Coalition]:
+    """Return the 1 to 10 largest principals, then seat holders first, then both in turn."""
+    by_stake = list(range(min(LARGEST_COALITION, world.stake.size)))
+    ranked = [int(owner) for owner in _ranked(world)]
+    holders = [ranked.index(int(owner)) for owner in world.validator_owner[world.seats]]
+    by_seat = list(dict.fromkeys([*holders, *by_stake]))
+    in_turn = [rank for pair in zip(by_seat, by_stake, strict=False) for rank in pair]
+    orders = (by_stake, by_seat, list(dict.fromkeys(in_turn)))
+    return _prefixes(*orders)
+
+
+def grown(entrant: Entrant, tests: Sequence[TwinTest], xi: float) -> list[Coalition]:
+    """Return coalitions of 1 to 10 grown greedily by measured damage, through every channel.
+
+    Every principal is tried alone; then the most promising are tried as the next member. Those
+    with the same stake and seats are interchangeable, since labels are drawn at random, so one
+    of each kind is tried at a time.
+    """
+    before = [outcome(entrant, test.honest(), xi) for test in tests]
+
+    def damage(coalition: Coalition) -> float:
+        after = [outcome(entrant, test.attacked(coalition, _CUT), xi) for test in tests]
+        return float(np.mean([_harm(b, a) for b, a in zip(before, after, strict=True)]))
+
+    kinds = _kinds([test.pair[0] for test in tests])
+    kinds = sorted(kinds, key=lambda kind: -damage((kind[0],)))[:PROMISING]
+    chosen: list[int] = []
+    while kinds and len(chosen) < LARGEST_COALITION:
+        worst = int(np.argmax([damage((*chosen, kind[0])) for kind in kinds]))
+        chosen.append(kinds[worst].pop(0))
+        kinds = [kind for kind in kinds if kind]
+    return _prefixes(chosen)
+
+
+def members(world: World, coalition: Coalition) -> tuple[int, ...]:
+    """Return the principals at these ranks; a small world has fewer than asked for."""
+    ranked = _ranked(world)
+    return tuple(int(ranked[rank]) for rank in coalition if rank < ranked.size)
+
+
+_CUT = Play("censorship", "every channel", sequence(*EVERY_CHANNEL))
+
+
+def _harm(before: Outcome | None, after: Outcome | None) -> float:
+    if before is None or after is None:
+        return 0.0
+    burnt = 1 - after.paid / before.paid if before.paid > 0 else 0.0
+    return max(burnt, float(loss(after.twins, before.twins.mean())))
+
+
+def _kinds(worlds: Sequence[World]) -> list[list[int]]:
+    """Group ranks by what a principal has: the same stake and the same seats in every world."""
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    ranked = [_ranked(world) for world in worlds]
+    for rank in range(min(len(places) for places in ranked)):
+        has: list[object] = []
+        for world, places in zip(worlds, ranked, strict=True):
+            has += [world.stake[places[rank]], (world.seats == places[rank]).tobytes()]
+        kinds.setdefault(tuple(has), []).append(rank)
+    return list(kinds.values())
+
+
+def _ranked(world: World) -> FloatArray:
+    return world.validator_owner[np.argsort(-world.stake, kind="stable")]
+
+
+def _prefixes(*orders: Sequence[int]) -> list[Coalition]:
+    """Return each order's first 1 to 10 as sets, every set once."""
+    sizes = range(1, LARGEST_COALITION + 1)
+    found = (tuple(sorted(order[:size])) for order in orders for size in sizes)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,288 @@
+"""Honest networks: synthetic presets and imported ones, each with an attacker or with twins."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from trilemma.errors import DataError, UsageError
+from trilemma.fields import normalised
+from trilemma.importers import Network
+from trilemma.model import AnyArray, FloatArray, IntArray, World
+
+__all__ = ["Imported", "Preset", "Source", "largest", "stake_vector", "world_seed"]
+
+ROOT_2024 = (0.25, 0.135, 0.11, 0.09, 0.065, 0.04, 0.04, 0.04, 0.04, 0.04)
+SEATS = 3
+NEAREST = 8  # imported columns that may stand for a miner of median or mean quality
+
+
+class Source(Protocol):
+    """Where worlds come from."""
+
+    @property
+    def knows_quality(self) -> bool:
+        """Whether quality is the truth, or only a named reference."""
+
+    def sybil(self, seed: int) -> World:
+        """Return the honest world that one attacker joins (one validator, one miner)."""
+
+    def twin(self, seed: int) -> World:
+        """Return the honest world with two equal miners for the twin test."""
+
+    def describe(self) -> dict[str, object]:
+        """Return what this source is, as plain JSON values."""
+
+
+def world_seed(seed: int, number: int) -> int:
+    """Return the seed of world `number` of a run."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def stake_vector(preset: str, n: int) -> FloatArray:
+    """Return n stake shares, largest first, that sum to 1.
+
+    Parameters
+    ----------
+    preset : str
+        `root-2024` (published shares of Bittensor's root network, June 2024), `equal`, or
+        `pareto(alpha)` (the n mid-quantiles of a Pareto law).
+    n : int
+        Number of validators.
+
+    Raises
+    ------
+    UsageError
+        If the preset is unknown, its parameter out of range, or n too small for it.
+    """
+    if preset == "equal":
+        return np.full(n, 1 / n)
+    if preset == "root-2024":
+        rest = n - len(ROOT_2024)
+        if rest < 1:
+            raise UsageError(
+                f"stake root-2024 needs at least {len(ROOT_2024) + 1} validators besides the "
+                f"attacker, got {n}"
+            )
+        return np.append(ROOT_2024, np.full(rest, (1 - sum(ROOT_2024)) / rest))
+    tail = (1 - (np.arange(n) + 0.5) / n) ** (-1 / _pareto_alpha(preset))
+    return np.asarray(tail[::-1] / tail.sum())
+
+
+def _pareto_alpha(preset: str) -> float:
+    known = "root-2024, equal or pareto(alpha) with alpha > 0"
+    if not (preset.startswith("pareto(") and preset.endswith(")")):
+        raise UsageError(f"unknown stake preset {preset!r}: use {known}")
+    try:
+        alpha = float(ast.literal_eval(preset[len("pareto(") : -1].replace("alpha=", "").strip()))
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise UsageError(f"stake preset {preset!r}: alpha is not a number; use {known}") from error
+    if not 0.05 <= alpha < np.inf:
+        raise UsageError(f"stake preset {preset!r}: alpha must be .05 or more, not {alpha}")
+    return alpha
+
+
+def largest(stake: AnyArray, count: int) -> IntArray:
+    """Return the places of the `count` largest stakes, largest first, ties by place."""
+    return np.argsort(-stake, kind="stable")[:count]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Synthetic honest networks.
+
+    Parameters
+    ----------
+    stake : str
+        A preset of `stake_vector`.
+    validators, miners : int
+        Sizes of the world, the attacker's two identities included.
+    noise : float
+        Standard deviation of the log of a report around the truth.
+    spread : float
+        Standard deviation of the log of quality.
+    clone_detection : float
+        Chance that an honest validator sees through cloned work.
+    attacker_work : float
+        Quality of the attacker's miner in units of the median quality.
+    """
+
+    stake: str = "root-2024"
+    validators: int = 64
+    miners: int = 128
+    noise: float = 0.1
+    spread: float = 1.0
+    clone_detection: float = 1.0
+    attacker_work: float = 1.0
+    knows_quality: bool = field(default=True, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _require("validators", self.validators, 2 <= self.validators <= 4096, "in 2..4096")
+        _require("miners", self.miners, 3 <= self.miners <= 65536, "in 3..65536")
+        _require("noise", self.noise, 0 <= self.noise <= 5, "in 0..5")
+        _require("spread", self.spread, 0 <= self.spread <= 5, "in 0..5")
+        _require("attacker_work", self.attacker_work, 0 <= self.attacker_work <= 1e6, "in 0..1e6")
+        _require_detection(self.clone_detection)
+        stake_vector(self.stake, self.validators - 1)
+
+    def sybil(self, seed: int) -> World:
+        """Return an honest world whose last validator and last miner are the attacker's."""
+        draw = np.random.default_rng([seed, 0])
+        quality = np.exp(self.spread * draw.standard_normal(self.miners))
+        quality[-1] = self.attacker_work * np.median(quality[:-1])
+        # The attacker's own stake is a placeholder: plays are tried at several shares.
+        stake = np.append(stake_vector(self.stake, self.validators - 1), 1.0)
+        return self._world(seed, draw, stake, quality, twins=())
+
+    def twin(self, seed: int) -> World:
+        """Return an honest world whose last two miners are equals of mean quality."""
+        draw = np.random.default_rng([seed, 1])
+        quality = np.exp(self.spread * draw.standard_normal(self.miners))
+        quality[-2:] = quality[:-2].mean()
+        stake = stake_vector(self.stake, self.validators)
+        return self._world(seed, draw, stake, quality, (self.miners - 2, self.miners - 1))
+
+    def _world(
+        self,
+        seed: int,
+        draw: np.random.Generator,
+        stake: FloatArray,
+        quality: FloatArray,
+        twins: tuple[int, ...],
+    ) -> World:
+        noise = np.exp(self.noise * draw.standard_normal((self.validators, self.miners)))
+        sees = draw.random(self.validators) < self.clone_detection
+        return _world(seed, stake, quality * noise, quality, twins, sees)
+
+    def describe(self) -> dict[str, object]:
+        """Return the parameters."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Imported:
+    """Worlds built on a real network: its reports are taken as honest.
+
+    Nobody knows the truth there, so the reference for quality is the stake-weighted mean of the
+    reports. Worlds differ by the epoch they are drawn from and by which column is copied for the
+    attacker's miner (one of the eight nearest the median) and for the twins (one of the eight
+    nearest the mean, reported with independent noise for each).
+
+    Parameters
+    ----------
+    network : Network
+        As read by `trilemma.importers.read`.
+    noise, clone_detection : float
+        As in `Preset`.
+    """
+
+    network: Network
+    noise: float = 0.1
+    clone_detection: float = 1.0
+    knows_quality: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _require("noise", self.noise, 0 <= self.noise <= 5, "in 0..5")
+        _require_detection(self.clone_detection)
+        if not any(self._in_use(epoch)[0].size for epoch in range(len(self.network.weights))):
+            raise DataError(
+                f"{self.network.name}: no validator in it has both stake and a non-zero row of "
+                "weights, so there is no network to attack"
+            )
+
+    def sybil(self, seed: int) -> World:
+        """Return the network plus an attacker, whose validator reports the reference."""
+        draw = np.random.default_rng([seed, 0])
+        stake, weights, reference = self._epoch(draw)
+        copied = weights[:, self._near(draw, reference, float(np.median(reference)))]
+        weights = normalised(np.column_stack([weights, copied]))
+        reference = stake @ weights / stake.sum()
+        weights = np.vstack([weights, reference])
+        sees = draw.random(len(weights)) < self.clone_detection
+        return _world(seed, np.append(stake / stake.sum(), 1.0), weights, reference, (), sees)
+
+    def twin(self, seed: int) -> World:
+        """Return the network plus two miners of equal merit."""
+        draw = np.random.default_rng([seed, 1])
+        stake, weights, reference = self._epoch(draw)
+        copied = weights[:, self._near(draw, reference, float(reference.mean()))]
+        noise = np.exp(self.noise * draw.standard_normal((len(weights), 2)))
+        weights = normalised(np.column_stack([weights, copied[:, None] * noise]))
+        reference = stake @ weights / stake.sum()
+        reference[-2:] = reference[-2:].mean()
+        twins = (reference.size - 2, reference.size - 1)
+        sees = draw.random(len(weights)) < self.clone_detection
+        return _world(seed, stake / stake.sum(), weights, reference, twins, sees)
+
+    def describe(self) -> dict[str, object]:
+        """Return the network's name and sizes beside the parameters."""
+        epochs, n, m = self.network.weights.shape
+        return {
+            "network": self.network.name,
+            "epochs": epochs,
+            "validators": n,
+            "miners": m,
+            "noise": self.noise,
+            "clone_detection": self.clone_detection,
+        }
+
+    def _in_use(self, epoch: int) -> tuple[IntArray, IntArray]:
+        weights = self.network.weights[epoch]
+        rows = np.flatnonzero((self._stake(epoch) > 0) & weights.any(axis=1))
+        return rows, np.flatnonzero(weights[rows].any(axis=0))
+
+    def _stake(self, epoch: int) -> AnyArray:
+        return self.network.stake[epoch % len(self.network.stake)]
+
+    def _epoch(self, draw: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Draw an epoch that is in use: stake, reports that sum to 1, and their reference."""
+        for epoch in draw.permutation(len(self.network.weights)):
+            rows, columns = self._in_use(int(epoch))
+            if rows.size:
+                break
+        stake = self._stake(int(epoch))[rows].astype(np.float64)
+        weights = normalised(self.network.weights[epoch][np.ix_(rows, columns)].astype(np.float64))
+        return stake, weights, stake @ weights / stake.sum()
+
+    def _near(self, draw: np.random.Generator, reference: FloatArray, target: float) -> int:
+        near = np.argsort(np.abs(reference - target), kind="stable")[:NEAREST]
+        return int(draw.choice(near))
+
+
+def _world(
+    seed: int,
+    stake: FloatArray,
+    reports: FloatArray,
+    quality: FloatArray,
+    twins: tuple[int, ...],
+    sees_clones: AnyArray,
+) -> World:
+    n, m = reports.shape
+    attacked = not twins
+    miner_owner = np.arange(n, n + m)
+    if attacked:
+        miner_owner[-1] = n - 1
+    return World(
+        stake=stake,
+        weights=normalised(reports),
+        quality=quality / quality.sum(),
+        validator_owner=np.arange(n),
+        miner_owner=miner_owner,
+        seats=largest(stake[: n - 1] if attacked else stake, SEATS),
+        adversary=(n - 1,) if attacked else (),
+        twins=twins,
+        sees_clones=sees_clones,
+        seed=seed,
+    )
+
+
+def _require(name: str, value: object, fits: bool, demand: str) -> None:
+    if not fits:
+        raise UsageError(f"world: {name} must be {demand}, not {value!r}")
+
+
+def _require_detection(chance: float) -> None:
+    _require("clone_detection", chance, 0 <= chance <= 1, "in 0..1")

@@ -1,0 +1,1 @@
+"""The built-in mechanisms. They enter through the same door as anybody's plug-in."""

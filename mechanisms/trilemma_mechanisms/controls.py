@@ -1,0 +1,52 @@
+"""Rules with known scores: if a control is off, the evaluation is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trilemma.model import Epoch, FloatArray, Rewards
+
+__all__ = ["Dictator", "StakeProportional", "StakeWeighted", "Uniform"]
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Every miner's account gets the same."""
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        miners = epoch.weights.shape[1]
+        return np.full(miners, 1 / miners)
+
+
+@dataclass(frozen=True)
+class StakeProportional:
+    """Validators are paid for their stake; the miners' pool is burnt."""
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        return np.zeros(epoch.weights.shape[1])
+
+
+@dataclass(frozen=True)
+class StakeWeighted:
+    """The stake-weighted mean of all reports, undefended."""
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        return share(epoch.stake @ epoch.weights)
+
+
+@dataclass(frozen=True)
+class Dictator:
+    """The first seat's report decides; no seat, no pay."""
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        if epoch.seats.size == 0:
+            return np.zeros(epoch.weights.shape[1])
+        return epoch.weights[epoch.seats[0]]
+
+
+def share(amounts: FloatArray) -> FloatArray:
+    """Scale amounts to sum 1; nothing stays nothing."""
+    total = amounts.sum()
+    return np.asarray(amounts / total) if total > 0 else np.zeros(amounts.shape)

@@ -1,0 +1,70 @@
+"""Members weigh the miners and may suspend them by ballot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.yuma import Yuma
+
+__all__ = ["DaoVote"]
+
+
+@dataclass(frozen=True)
+class DaoVote:
+    """Everybody's say counts by membership; a miner that loses a ballot is paid nothing.
+
+    A suspended miner's pay goes to the others in proportion. It is suspended when the votes
+    cast on it reach the quorum and those in favour are more than the threshold of those cast.
+
+    Parameters
+    ----------
+    electorate : {"identity", "stake"}
+        One identity one vote, or one unit of stake one vote; for weights and for ballots.
+    quorum : float
+        Share of the electorate that must vote on a miner, in [0, 1].
+    threshold : float
+        Share of the votes cast that suspension must exceed, in [0, 1).
+    inner : Mechanism
+        The rule that turns the electorate's weights into pay.
+    """
+
+    electorate: Literal["identity", "stake"] = "identity"
+    quorum: float = 0.5
+    threshold: float = 0.5
+    inner: Mechanism = field(default_factory=Yuma)
+
+    def __post_init__(self) -> None:
+        if self.electorate not in ("identity", "stake"):
+            raise ValueError(f"electorate must be 'identity' or 'stake', not {self.electorate!r}")
+        if not 0 <= self.quorum <= 1:
+            raise ValueError(f"quorum must be in [0, 1], not {self.quorum}")
+        if not 0 <= self.threshold < 1:
+            raise ValueError(f"threshold must be in [0, 1), not {self.threshold}")
+
+    def __call__(self, epoch: Epoch) -> Rewards:
+        power = epoch.stake if self.electorate == "stake" else np.ones(epoch.stake.size, np.int64)
+        rewards = self.inner(epoch.replace(stake=power))
+        if not isinstance(rewards, Rewards):
+            rewards = Rewards(rewards, power / power.sum())
+        suspended = self.suspended(power, epoch.votes)
+        if not suspended.any():
+            return rewards
+        return Rewards(_withheld(rewards.miners, suspended), rewards.validators, rewards.carry)
+
+    def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
+        """Return which miners (m,) the ballots (n, m) suspend, voters counting `power` (n,)."""
+        in_favour = power @ (votes == 1)
+        cast = power @ (votes != 0)
+        heard = (cast > 0) & (cast >= self.quorum * power.sum())
+        return np.asarray(heard & (in_favour > self.threshold * cast))
+
+
+def _withheld(miners: AnyArray, suspended: AnyArray) -> AnyArray:
+    """Give the pay of suspended miners to the others in proportion; burn it if there are none."""
+    kept = np.where(suspended, 0.0, miners)
+    total = kept.sum()
+    return np.asarray(kept * (miners.sum() / total)) if total > 0 else kept

@@ -1,0 +1,39 @@
+"""Influence is stake to a power: the square root of quadratic voting by default.
+
+Source: Lalley and Weyl 2018 (quadratic voting); power 1/2 on stake as in Gitcoin-style rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.yuma import Yuma
+
+__all__ = ["Quadratic"]
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """Stake counts to a power; then another mechanism pays.
+
+    Parameters
+    ----------
+    power : float
+        In [0, 1]: 1 is stake itself, 0 is one account one vote among those with stake.
+    inner : Mechanism
+        The rule that sees the transformed stake.
+    """
+
+    power: float = 0.5
+    inner: Mechanism = field(default_factory=Yuma)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.power <= 1:
+            raise ValueError(f"power must be in [0, 1], not {self.power}")
+
+    def __call__(self, epoch: Epoch) -> Rewards | AnyArray:
+        stake = epoch.stake / epoch.stake.max() if epoch.stake.any() else epoch.stake
+        return self.inner(epoch.replace(stake=np.where(stake > 0, stake**self.power, 0.0)))

@@ -1,0 +1,50 @@
+"""No wallet counts for more than a cap.
+
+Source: Lui and Sun 2025, arXiv 2507.02951 (a cap at the 88th percentile of wallets).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.yuma import Yuma
+
+__all__ = ["StakeCapped"]
+
+
+@dataclass(frozen=True)
+class StakeCapped:
+    """Stake above a cap does not count; then another mechanism pays.
+
+    Parameters
+    ----------
+    cap : float, optional
+        Largest share of all stake that counts, in (0, 1]. None: the percentile decides.
+    percentile : float
+        Percentile of the stakes of the accounts that set weights, in (0, 100]; linearly
+        interpolated.
+    inner : Mechanism
+        The rule that sees the capped stake.
+    """
+
+    cap: float | None = None
+    percentile: float = 88
+    inner: Mechanism = field(default_factory=Yuma)
+
+    def __post_init__(self) -> None:
+        if self.cap is not None and not 0 < self.cap <= 1:
+            raise ValueError(f"cap must be a share of stake in (0, 1], not {self.cap}")
+        if not 0 < self.percentile <= 100:
+            raise ValueError(f"percentile must be in (0, 100], not {self.percentile}")
+
+    def __call__(self, epoch: Epoch) -> Rewards | AnyArray:
+        return self.inner(epoch.replace(stake=np.minimum(epoch.stake, self._limit(epoch))))
+
+    def _limit(self, epoch: Epoch) -> float:
+        if self.cap is not None:
+            return float(self.cap * epoch.stake.sum(dtype=np.float64))
+        setters = epoch.stake[epoch.weights.any(axis=1)]
+        return float(np.percentile(setters, self.percentile)) if setters.size else 0.0
