@@ -39,8 +39,8 @@ class Cell:
         Identities used beyond the first of each role.
     twin_pay : ndarray, shape (c, q, 2)
         Pay of the target and of the other twin, over the exchanged pair.
-    twin_paid, twin_distance : ndarray, shape (c, q)
-        Share of the pay that is paid out; distance from quality.
+    twin_paid : ndarray, shape (c, q)
+        Share of the pay that is paid out.
     twin_extra : ndarray, shape (c, q)
         Identities used beyond the coalition's first ones.
     coalition_fair : ndarray, shape (c,)
@@ -60,7 +60,6 @@ class Cell:
     sybil_extra: FloatArray
     twin_pay: FloatArray
     twin_paid: FloatArray
-    twin_distance: FloatArray
     twin_extra: FloatArray
     coalition_fair: FloatArray
     twin_fair: FloatArray
@@ -179,7 +178,6 @@ def _measure_twins(
                     at = coalitions.index(coalition), q
                     parts[label]["twin_pay"][at] = done.twins
                     parts[label]["twin_paid"][at] = done.paid
-                    parts[label]["twin_distance"][at] = done.distance
                     parts[label]["twin_extra"][at] = extra
     for label, (entrant, _) in entrants.items():
         # A second look at the first epoch: state that hides between calls shows here.
@@ -188,7 +186,7 @@ def _measure_twins(
 
 def _blank(coalitions: int, plays: int) -> Part:
     shape = (coalitions, plays)
-    blank = {f"twin_{name}": np.zeros(shape) for name in ("paid", "distance", "extra")}
+    blank = {f"twin_{name}": np.zeros(shape) for name in ("paid", "extra")}
     return {**blank, "twin_pay": np.zeros((*shape, 2))}
 
 

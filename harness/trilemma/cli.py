@@ -105,7 +105,7 @@ def compare(
     xi: Annotated[float, typer.Option(help="The validators' part of all pay.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 0,
     workers: Annotated[
-        int | None, typer.Option(help="Threads.", show_default="one per core")
+        int | None, typer.Option(help="Processes.", show_default="one per core")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder that keeps finished cells.")

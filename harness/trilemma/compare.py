@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from trilemma.attacks import NEUTRALITY, SYBIL, plays
 from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.contract import Entrant
 from trilemma.errors import TrilemmaError, UsageError
+from trilemma.executor import spread
 from trilemma.model import Budget, Mechanism
 from trilemma.report import Failure, Report
 from trilemma.report.rows import rows_of
@@ -60,7 +60,7 @@ def compare(
     seed : int
         Non-negative. The same seed gives the same numbers, whatever else is compared.
     workers : int, optional
-        Threads; default: one per core. They never change a number.
+        Processes; default: one per core. They never change a number.
     out : path, optional
         Folder that keeps finished cells; what it already holds is not computed again.
     progress : callable, optional
@@ -86,7 +86,7 @@ def compare(
     for label, mechanism in loaded.items():
         run.enter(label, mechanism, store)
     run.measure(workers or os.cpu_count() or 1, store, progress)
-    return run.report(loaded, broken)
+    return run.report(broken)
 
 
 def _check(worlds: int, xi: float, seed: int, workers: int | None) -> None:
@@ -102,11 +102,11 @@ def _check(worlds: int, xi: float, seed: int, workers: int | None) -> None:
 
 @dataclass
 class _Contestant:
-    entrant: Entrant
+    mechanism: Mechanism
     coalitions: list[Coalition]
-    cells: dict[int, Cell] = field(default_factory=dict)
+    cells: dict[int, Cell]
+    calls: int
     failures: dict[int, str] = field(default_factory=dict)
-    calls: int = 0
 
 
 class _Run:
@@ -140,72 +140,61 @@ class _Run:
 
     def enter(self, label: str, mechanism: Mechanism, store: Store | None) -> None:
         """Find a mechanism's finished cells, and the coalitions to try against it."""
-        contestant = _Contestant(Entrant(label, mechanism), [])
-        self.contestants[label] = contestant
-        kept = store.load_coalitions(label) if store else None
-        if kept and store:
-            found = {number: store.load(label, number) for number in range(self.worlds)}
-            contestant.cells = {number: cell for number, cell in found.items() if cell}
-            contestant.coalitions = kept
-            return
-        extra = grown(contestant.entrant, self.pilots, self.xi)
-        contestant.coalitions = list(dict.fromkeys([*self.scripted, *extra]))
-        if store:
-            store.save_coalitions(label, contestant.coalitions)
-        contestant.calls = contestant.entrant.calls
+        coalitions = store.load_coalitions(label) if store else None
+        calls = 0
+        if coalitions is None:
+            entrant = Entrant(label, mechanism)
+            extra = grown(entrant, self.pilots, self.xi)
+            coalitions = list(dict.fromkeys([*self.scripted, *extra]))
+            calls = entrant.calls
+            if store:
+                store.save_coalitions(label, coalitions)
+        found = {n: store.load(label, n) for n in range(self.worlds)} if store else {}
+        cells = {number: cell for number, cell in found.items() if cell}
+        self.contestants[label] = _Contestant(mechanism, coalitions, cells, calls)
 
     def measure(self, workers: int, store: Store | None, progress: Progress | None) -> None:
         """Compute the missing cells, world by world, saving each as it comes."""
         total = self.worlds * len(self.contestants)
         done = sum(len(contestant.cells) for contestant in self.contestants.values())
+        wanted = [number for number in range(self.worlds) if self._missing(number)]
         if progress:
             progress(done, total)
-        pool = ThreadPoolExecutor(workers)
-        try:
-            futures = {pool.submit(self._world, number): number for number in range(self.worlds)}
-            for future in as_completed(futures):
-                done += self._collect(futures[future], future, store)
-                if progress:
-                    progress(done, total)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for number, (cells, calls, failures) in spread(self._world, wanted, workers):
+            for label, cell in cells.items():
+                self.contestants[label].cells[number] = cell
+                if store:
+                    store.save(label, number, cell)
+            for label, count in calls.items():
+                self.contestants[label].calls += count
+            for label, reason in failures.items():
+                self.contestants[label].failures[number] = reason
+            done += len(calls)
+            if progress:
+                progress(done, total)
 
-    def _world(self, number: int) -> tuple[dict[str, Cell], list[Entrant]]:
-        missing = {
-            label: (Entrant(label, contestant.entrant.mechanism), contestant.coalitions)
-            for label, contestant in self.contestants.items()
-            if number not in contestant.cells
+    def _missing(self, number: int) -> list[str]:
+        return [label for label, it in self.contestants.items() if number not in it.cells]
+
+    def _world(self, number: int) -> tuple[dict[str, Cell], dict[str, int], dict[str, str]]:
+        """Return the missing cells of one world, with calls made and failures, by label."""
+        entrants = {
+            label: (Entrant(label, it.mechanism), it.coalitions)
+            for label in self._missing(number)
+            for it in [self.contestants[label]]
         }
         seed = world_seed(self.seed, number)
-        cells = measure(self.source, seed, self.suite, self.budget, self.xi, missing)
-        return cells, [entrant for entrant, _ in missing.values()]
+        cells = measure(self.source, seed, self.suite, self.budget, self.xi, entrants)
+        calls = {label: entrant.calls for label, (entrant, _) in entrants.items()}
+        failures = {label: str(e.failure) for label, (e, _) in entrants.items() if e.failure}
+        return cells, calls, failures
 
-    def _collect(
-        self,
-        number: int,
-        future: Future[tuple[dict[str, Cell], list[Entrant]]],
-        store: Store | None,
-    ) -> int:
-        cells, entrants = future.result()
-        for label, cell in cells.items():
-            self.contestants[label].cells[number] = cell
-            if store:
-                store.save(label, number, cell)
-        for entrant in entrants:
-            contestant = self.contestants[entrant.label]
-            contestant.calls += entrant.calls
-            if entrant.failure:
-                contestant.failures[number] = str(entrant.failure)
-        return len(entrants)
-
-    def report(
-        self, loaded: Mapping[str, Mechanism], broken: Mapping[str, TrilemmaError]
-    ) -> Report:
+    def report(self, broken: Mapping[str, TrilemmaError]) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
         through = {
-            label: (loaded[label], contestant.coalitions, self._stacked(contestant))
-            for label, contestant in self.contestants.items()
-            if not contestant.failures
+            label: (it.mechanism, it.coalitions, self._stacked(it))
+            for label, it in self.contestants.items()
+            if not it.failures
         }
         stake = self.pilots[0].pair[0].stake
         return Report(

@@ -10,8 +10,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import is_dataclass
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -115,7 +114,7 @@ def label(mechanism: object) -> str:
 def origin(mechanism: object) -> str:
     """Return where a mechanism comes from: distribution and version, file, or module."""
     known = _identify(mechanism) or _identify(type(mechanism))
-    return known[1] if known else type(mechanism).__module__
+    return known[1] if known else str(getattr(mechanism, "__module__", "unknown"))
 
 
 def _entries() -> dict[str, list[EntryPoint]]:
@@ -131,10 +130,10 @@ def _claims(entries: Iterable[EntryPoint]) -> list[str]:
 
 
 def _distribution(entry: EntryPoint) -> str:
-    try:
-        return f"{entry.dist.name} {entry.dist.version}"  # type: ignore[union-attr]
-    except Exception:  # its metadata can be missing or broken in many ways
-        return "a distribution without metadata"
+    with suppress(Exception):  # its metadata can be missing or broken in many ways
+        if entry.dist and entry.dist.name:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return "a distribution without metadata"
 
 
 def _find(head: str) -> object:
@@ -237,12 +236,8 @@ def _instance(kind: type, spec: Spec) -> object:
 
 
 def _same(one: object, other: object) -> bool:
-    if one is other:
-        return True
-    if type(one) is not type(other) or not is_dataclass(one):
-        return False
     try:
-        return parameters(one) == parameters(other)
+        return one is other or bool(one == other)
     except ValueError:  # arrays do not answer with one truth value
         return False
 
@@ -261,10 +256,11 @@ def _spec(thing: Any) -> Spec:
     known = _identify(thing)
     if known or hasattr(thing, "__name__"):
         return Spec(known[0] if known else thing.__name__)
-    usual = signature(type(thing))
+    given = parameters(thing)
+    usual = signature(type(thing)) if given else {}
     changed = {
         name: _plain(value)
-        for name, value in parameters(thing).items()
+        for name, value in given.items()
         if name not in usual or write(_plain(value)) != write(_plain(usual[name].default))
     }
     return Spec(_spec(type(thing)).head, tuple(changed.items()))
@@ -280,13 +276,14 @@ def _identify(thing: object) -> tuple[str, str] | None:
         place, _, path = entries[0].value.partition(":")
         if _held(place, path) is thing and len(_claims(entries)) == 1:
             return name, _distribution(entries[0])
+    head = next((head for head, found in _found.items() if found is thing), "")
     place, path = (str(getattr(thing, it, "")) for it in ("__module__", "__qualname__"))
-    if not place.startswith(_FILE) and _held(place, path) is thing:
-        return f"{place}:{path}", place
-    for head, found in _found.items():
-        if found is thing:
-            return head, head.rpartition(":")[0]
-    return None
+    if _held(place, path) is thing:
+        if not place.startswith(_FILE):
+            head = f"{place}:{path}"
+        elif not head:  # a file that nobody asked for by this head
+            head = f"{sys.modules[place].__file__}:{path}"
+    return (head, head.rpartition(":")[0]) if head else None
 
 
 def _held(place: str, path: str) -> object:

@@ -74,10 +74,7 @@ def score(
     resistance = 1 - np.clip(taken.max(axis=(1, 2)), 0, 1)
     neutrality = 1 - curve[:, [size - 1 for size in budget.insiders]].mean(axis=1)
     quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
-    allowed = np.array([len(c) <= max(budget.insiders) for c in coalitions])
-    inside = np.where(np.isfinite(harm) & allowed[:, None], _twin_quality(cells, sample), np.inf)
-    outside = _sybil_quality(cells, suite, budget, sample)
-    attacked = np.minimum(quality, np.minimum(inside.min(axis=(1, 2)), outside.min(axis=(1, 2))))
+    attacked = np.minimum(quality, _attacked_quality(cells, suite, budget, sample))
     counted = (resistance, neutrality, attacked) if knows_quality else (resistance, neutrality)
     return Scores(
         resistance,
@@ -138,23 +135,20 @@ def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
     return np.stack(curve, axis=1)
 
 
-def _sybil_quality(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
-    """Return quality under each of the attacker's plays, infinite where it cannot pay for it.
+def _attacked_quality(
+    cells: Cell, suite: Suite, budget: Budget, sample: FloatArray
+) -> FloatArray:
+    """Return the lowest quality under the attacker's plays; shape (b,).
 
     Identities are bought out of honest pay, as in the twin test: who ruins quality need not
     gain by it, but must be able to pay.
     """
-    quality = _quality(
-        _mean(sample, cells.sybil_distance), _mean(sample, cells.sybil_uniform)[:, None, None]
-    )
+    uniform = _mean(sample, cells.sybil_uniform)[:, None, None]
+    quality = _quality(_mean(sample, cells.sybil_distance), uniform)
     price = budget.identity_cost * cells.sybil_extra[0][:, None]
     affordable = price <= _mean(sample, cells.sybil_fair) + NOTHING
-    return np.where(affordable & _within(suite.sybil, budget)[:, None], quality, np.inf)
-
-
-def _twin_quality(cells: Cell, sample: FloatArray) -> FloatArray:
-    uniform = _mean(sample, cells.twin_uniform)[:, None, None]
-    return _quality(_mean(sample, cells.twin_distance), uniform)
+    tried = affordable & _within(suite.sybil, budget)[:, None]
+    return np.asarray(np.where(tried, quality, np.inf).min(axis=(1, 2)))
 
 
 def _quality(distance: FloatArray, uniform: FloatArray) -> FloatArray:

@@ -12,8 +12,9 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
+from inspect import Parameter
 from numbers import Integral, Real
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -27,9 +28,9 @@ DEEPEST = 20  # mechanisms or tuples inside one another
 NUMBER_WORDS = {"inf": math.inf, "nan": math.nan}  # what Python writes but does not read back
 
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
-_CALL = r"\s*(?P<call>\(.*\))?"
-_NAMED = re.compile(rf"(?P<head>{_DOTTED}:{_DOTTED}|[\w.-]+){_CALL}", re.DOTALL)
-_IN_FILE = re.compile(rf"(?P<head>.+?\.py:{_DOTTED}){_CALL}", re.DOTALL)
+_CALL = r"\s*(?P<call>(?s:\(.*\)))?"
+_NAMED = re.compile(rf"(?P<head>{_DOTTED}:{_DOTTED}|[\w.-]+){_CALL}")
+_IN_FILE = re.compile(rf"(?P<head>.+?\.py:{_DOTTED}){_CALL}")
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def parse(text: str) -> Spec:
     if len(text) > LONGEST:
         raise UsageError(f"{text[:40]!r}...: a mechanism is named in {LONGEST} characters or fewer")
     # a path may look like a call, `old(1)/rule.py:Rule(x=1)`: then only the second reading parses
-    readings = [match for form in (_NAMED, _IN_FILE) if (match := form.fullmatch(text))]
+    matches = (form.fullmatch(text) for form in (_NAMED, _IN_FILE))
+    readings = [match for match in matches if match and match["head"].isprintable()]
     if not readings:
         raise UsageError(
             f"{text!r} names no mechanism; expected name, module:Name or ./file.py:Name, "
@@ -154,34 +156,40 @@ def _value(name: str, node: ast.expr, text: str, depth: int) -> object:
 
 def parameters(mechanism: object) -> dict[str, object]:
     """Return a mechanism's parameters, name to value; none for a function."""
-    if not is_dataclass(mechanism) or isinstance(mechanism, type):
-        return {}
-    return {field.name: getattr(mechanism, field.name) for field in fields(mechanism) if field.init}
+    return {field.name: getattr(mechanism, field.name) for field in _fields(type(mechanism))}
 
 
-def signature(kind: type) -> dict[str, inspect.Parameter]:
+def _fields(kind: type) -> list[Field[Any]]:
+    """Return the fields that a class takes: none if it has a constructor of its own."""
+    maker = next(base for base in kind.__mro__ if "__init__" in vars(base))
+    made = is_dataclass(maker) and "__dataclass_fields__" in vars(maker)
+    return [it for it in fields(maker) if it.init] if made else []
+
+
+def signature(kind: type) -> dict[str, Parameter]:
     """Return the parameters of a class by name: `default` (or `empty`) and type, `annotation`.
 
     The types of a dataclass's fields are resolved; one that only type checkers can resolve, as an
     import under `TYPE_CHECKING`, counts as a callable. Other classes may be given anything.
     """
+    if taken := _fields(kind):
+        scope: dict[str, object] = {}
+        for base in reversed(kind.__mro__):
+            scope |= getattr(sys.modules.get(base.__module__), "__dict__", {})
+        return {field.name: _parameter(field, scope) for field in taken}
     try:
         declared = inspect.signature(kind).parameters
     except (TypeError, ValueError):  # a class written in C need not tell
         return {}
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    found = {
-        name: it.replace(annotation=Any) for name, it in declared.items() if it.kind in by_name
-    }
-    scope: dict[str, object] = {}
-    for base in reversed(kind.__mro__):
-        scope |= getattr(sys.modules.get(base.__module__), "__dict__", {})
-    for field in fields(kind) if is_dataclass(kind) else ():
-        if field.name in found:
-            it, factory = found[field.name], field.default_factory
-            default = it.default if factory is MISSING else factory()
-            found[field.name] = it.replace(default=default, annotation=_type(field.type, scope))
-    return found
+    by_name = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return {name: it.replace(annotation=Any) for name, it in declared.items() if it.kind in by_name}
+
+
+def _parameter(field: Field[Any], scope: dict[str, object]) -> Parameter:
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    default = Parameter.empty if default is MISSING else default
+    hint = _type(field.type, scope)
+    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
 def _type(annotation: object, scope: dict[str, object]) -> object:
@@ -192,7 +200,7 @@ def _type(annotation: object, scope: dict[str, object]) -> object:
 
 
 def bind(
-    spec: Spec, known: Mapping[str, inspect.Parameter], build: Callable[[Spec], object]
+    spec: Spec, known: Mapping[str, Parameter], build: Callable[[Spec], object]
 ) -> dict[str, object]:
     """Return what a spec gives to the parameters of a class, with mechanisms built.
 
@@ -222,7 +230,8 @@ def _argument(where: str, value: object, hint: object, build: Callable[[Spec], o
         if isinstance(value, Spec):
             value = build(value)
     if not _fits(value, hint):
-        expected = hint.__name__ if type(hint) is type else str(hint).replace("typing.", "")
+        generic = str(hint).replace("typing.", "")
+        expected = generic if get_args(hint) else getattr(hint, "__name__", generic)
         raise UsageError(f"{where} must be {expected}, not {write(given)}")
     return value
 

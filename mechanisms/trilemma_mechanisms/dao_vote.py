@@ -50,9 +50,9 @@ class DaoVote:
         rewards = self.inner(epoch.replace(stake=power))
         if not isinstance(rewards, Rewards):
             rewards = Rewards(rewards, power / power.sum())
-        suspended = self.suspended(power, epoch.votes)
-        if not suspended.any():
+        if not epoch.votes.any():
             return rewards
+        suspended = self.suspended(power, epoch.votes)
         return Rewards(_withheld(rewards.miners, suspended), rewards.validators, rewards.carry)
 
     def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
