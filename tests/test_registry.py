@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from trilemma import registry
 from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
 from trilemma.registry import label, load, load_each, names, origin, parameters
-from trilemma.specs import Spec, parse
 
 Install = Callable[..., Path]
 
@@ -63,6 +62,9 @@ class Needy:
 class Plain:
     def __init__(self, size=1): self.size = size
     def __call__(self, epoch): return epoch
+
+class Tuned(Share):
+    def __init__(self, by=0.1): super().__init__(kappa=0.6 + by)
 
 class Mute:
     pass
@@ -189,6 +191,7 @@ def test_importing_the_registry_imports_no_numpy() -> None:
         ("rules:Needy(inner=flat)", "rules:Needy(inner=flat)"),
         ("rules:Outer.flat", "flat"),
         ("rules:Plain", "rules:Plain"),
+        ("rules:Tuned(by=0)", "rules:Tuned"),
     ],
 )
 def test_a_spec_has_one_canonical_form(spec: str, written: str) -> None:
@@ -223,6 +226,12 @@ def test_origin_is_the_distribution_the_file_or_the_module(
     assert origin(load("./mine.py:Share")) == "./mine.py"
     assert origin(load("mine.py:ready")) == "mine.py"
     assert origin(lambda epoch: epoch) == __name__
+
+
+def test_a_class_registered_under_another_module_keeps_its_name(install: Install) -> None:
+    install("facade", {"calm": "facade:Needy"}, facade="from rules import Needy")
+    assert label(load("calm(inner=even)")) == "calm(inner=even)"
+    assert origin(load("rules:Needy(inner=even)")) == "facade 1.0"
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -272,6 +281,14 @@ def test_files_of_one_spelling_in_two_folders_are_not_confused(
     assert type(one) is not type(two)
     assert label(one) != label(two)
     assert load(label(two)) == two
+
+
+def test_a_class_of_a_file_that_nobody_asked_for_can_be_loaded_by_its_label(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(RULES + "\nready = Needy(inner=Share(kappa=1))")
+    inner = parameters(load(f"{file}:ready"))["inner"]
+    assert label(inner) == f"{file}:Share(kappa=1)"
+    assert load(label(inner)) == inner
 
 
 def test_a_file_that_raises_leaves_no_module_behind(tmp_path: Path) -> None:
@@ -335,97 +352,20 @@ def test_what_the_user_got_wrong_is_said_in_one_line(spec: str, said: str) -> No
 @pytest.mark.parametrize(
     "spec",
     [
-        "",
-        " ",
-        "()",
-        "share(",
-        "share)",
-        "share()()",
-        "share(1)",
-        "share(*x)",
-        "share(**{'kappa': 1})",
-        "share(kappa=1, kappa=1)",
-        "share(kappa=)",
-        "share(kappa=1).real",
-        "share(kappa=1) or even",
-        "share kappa=1",
-        "share(kappa=1+1)",
-        "share(kappa=not 1)",
-        "share(kappa=--1)",
-        "share(kappa=-True)",
-        "share(kappa=-even)",
-        "share(kappa=1j)",
-        "share(kappa=b'1')",
-        "share(kappa=...)",
-        "share(kappa=f'{1}')",
-        "share(kappa=[1])",
-        "share(kappa={})",
-        "share(kappa=(even,))",
-        "share(kappa=(*x,))",
-        "share(kappa=[x for x in (1,)])",
-        "share(kappa=(x := 1))",
-        "share(kappa=lambda: 1)",
-        "share(kappa=math.pi)",
-        "share(kappa=().__class__)",
-        "share(kappa=even.__class__())",
-        "share(kappa=even(1))",
-        "share(kappa=__import__('os').system('x'))",
         "__import__('os').system('x')",
-        "lambda: 0",
-        "share(kappa=1)\nimport os",
-        "share(note='\0')" + "\0",
-        "share(kappa=\0)",
-        "share(kappa=\udc80)",
-        "share(kappa=" + "9" * 1900 + "e)",
-        "./file.py",
-        "./file.py:",
-        "./file.py:1x",
-        "./file.py:X(1)",
-        ":X",
-        "a..b:X",
-        "../x:Y",
-        "nul\0l.py:Rule",
-        "two\nlines.py:Rule",
+        "share(kappa=__import__('os').system('x'))",
+        "share(kappa=even.__class__())",
+        "share(kappa=lambda: 1)",
         "share(kappa=" + "(" * 10_000 + "1" + ")" * 10_000 + ")",
-        "(" * 10_000,
-        "share(kappa=" + "(" * 900 + ")" * 900 + ")",
-        "share(kappa=" + "(" * 150 + "1" + ",)" * 150 + ")",
-        "share(kappa=" + "-" * 1900 + "1)",
-        "share(kappa=" + "not " * 400 + "1)",
-        "share(kappa=x" + ".x" * 900 + ")",
-        "share(kappa=" + "lambda:" * 250 + "1)",
-        "capped(inner=" * 25 + "even" + ")" * 25,
         "capped(inner=" * 90 + "even" + ")" * 90,
-        5,
-        None,
-        b"even",
-        ["even"],
     ],
 )
-def test_text_that_is_no_spec_is_refused_and_never_run(
-    monkeypatch: pytest.MonkeyPatch, spec: Any
+def test_malicious_text_is_refused_before_anything_is_imported(
+    monkeypatch: pytest.MonkeyPatch, spec: str
 ) -> None:
     monkeypatch.setattr("os.system", lambda _: pytest.fail("ran"))
     refusal(UsageError, lambda: load(spec))
     assert "rules" not in sys.modules
-
-
-@given(st.text(alphabet="ab.py:(=)', -1\"\\/\n\0é") | st.text())
-def test_any_text_is_a_spec_or_refused_on_one_printable_line(text: str) -> None:
-    try:
-        said = str(parse(text).head)
-    except UsageError as error:
-        said = str(error)
-    assert said.isprintable()
-
-
-def test_mechanisms_may_be_nested_up_to_twenty_deep() -> None:
-    def nested(depth: int) -> str:
-        return "capped(inner=" * (depth - 1) + "even" + ")" * (depth - 1)
-
-    assert str(parse(nested(20))) == nested(20)
-    assert load(nested(20))
-    assert "20 deep" in refusal(UsageError, lambda: parse(nested(22)))
 
 
 def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
@@ -495,9 +435,10 @@ def test_what_the_plugin_got_wrong_is_a_plugin_error(spec: str, said: str) -> No
 
 @pytest.mark.parametrize("value", ["no value!", "rules", ":", ""])
 def test_a_malformed_entry_point_breaks_only_itself(install: Install, value: str) -> None:
-    install("odd", {"odd": value, "even": "rules:Even"}, rules=RULES)
+    install("odd", {"odd": value, "a b": "rules:Even"})
     refusal(PluginError, lambda: load("odd"))
     assert label(load("even")) == "even"
+    assert {"odd", "a b"} <= set(load_each()[1])
 
 
 def test_a_name_of_two_distributions_is_an_error_that_names_both(install: Install) -> None:
@@ -512,8 +453,11 @@ def test_a_name_of_two_distributions_is_an_error_that_names_both(install: Instal
 
 
 def test_a_name_registered_twice_by_one_distribution_is_an_error(install: Install) -> None:
-    install("twice", "even = rules:Even\neven = rules:Share", rules=RULES)
-    assert refusal(PluginError, lambda: load("even")).count("of twice 1.0") == 2
+    install("twice", "both = rules:Even\nboth = rules:Share")
+    assert refusal(PluginError, lambda: load("both")) == (
+        "'both' is claimed by rules:Even of twice 1.0 and rules:Share of twice 1.0; "
+        "uninstall one, or write module:Name"
+    )
 
 
 def test_a_distribution_found_at_two_places_is_no_clash(install: Install) -> None:

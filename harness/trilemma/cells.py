@@ -131,7 +131,9 @@ def _measure_sybil(
 ) -> None:
     shape = (len(plays), len(budget.stakes))
     for part in parts.values():
-        part.update({f"sybil_{name}": np.zeros(shape) for name in ("pay", "fair", "rest", "distance")})
+        part.update(
+            {f"sybil_{name}": np.zeros(shape) for name in ("pay", "fair", "rest", "distance")}
+        )
         part["sybil_extra"] = np.zeros(len(plays))
     for baseline in dict.fromkeys(play.baseline for play in plays):
         scene = Scene.of(baseline(world))
@@ -203,7 +205,10 @@ def _when_honest(
     stake = scene.epoch.stake / scene.epoch.stake.sum()
     insiders = [replace(world, adversary=members(world, c)).own_validators for c in coalitions]
     fair = [
-        xi * np.mean([p.validators[s.validators[own]].sum() for p, s in zip(pays, scenes, strict=True)])
+        xi
+        * np.mean(
+            [p.validators[s.validators[own]].sum() for p, s in zip(pays, scenes, strict=True)]
+        )
         for own in insiders
     ]
     return {
@@ -230,7 +235,7 @@ def _label_effect(world: World, scene: Scene, pay: Pay, entrant: Entrant) -> flo
 def _extra(before: World, after: World) -> int:
     n, m = before.weights.shape
     validators, miners = after.weights.shape
-    return validators - n + miners - m
+    return int(validators - n + miners - m)
 
 
 def _uniform(world: World) -> FloatArray:

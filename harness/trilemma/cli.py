@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from trilemma.compare import Progress
-    from trilemma.model import Budget
     from trilemma.report import Report
     from trilemma.worlds import Source
 
@@ -129,9 +128,7 @@ def compare(
             source = _imported(network, noise, clone_detection)
         else:
             preset = stake or "root-2024"
-            source = Preset(
-                preset, validators, miners, noise, 1.0, clone_detection, attacker_work
-            )
+            source = Preset(preset, validators, miners, noise, 1.0, clone_detection, attacker_work)
         target = _target(json)
         with _bar(quiet) as progress:
             report = compare(

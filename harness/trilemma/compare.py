@@ -112,9 +112,7 @@ class _Contestant:
 class _Run:
     """One comparison while it is being made."""
 
-    def __init__(
-        self, source: Source, worlds: int, budget: Budget, xi: float, seed: int
-    ) -> None:
+    def __init__(self, source: Source, worlds: int, budget: Budget, xi: float, seed: int) -> None:
         self.source, self.worlds, self.budget, self.xi, self.seed = source, worlds, budget, xi, seed
         self.suite = Suite(tuple(plays(SYBIL, budget)), tuple(plays(NEUTRALITY, budget)))
         pilots = [source.twin(world_seed(seed, number)) for number in range(PILOTS)]

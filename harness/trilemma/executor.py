@@ -71,7 +71,7 @@ _task: Callable[[int], Any]
 
 
 def _adopt(task: Callable[[int], Any]) -> None:
-    global _task  # noqa: PLW0603 - a worker process has one task for life
+    global _task
     _task = task
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
 

@@ -56,9 +56,7 @@ def seats(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.int64]
     return _freeze(array.astype(np.int64))
 
 
-def signs(
-    name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]
-) -> npt.NDArray[np.int8]:
+def signs(name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
     """Return ballots or orders as int8 in {-1, 0, 1}; zeros by default."""
     if value is None:
         return np.broadcast_to(np.int8(0), shape)

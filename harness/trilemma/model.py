@@ -144,7 +144,8 @@ class Rewards:
 class Mechanism(Protocol):
     """A reward rule: a callable from an epoch to rewards, or to the miners' pool alone."""
 
-    def __call__(self, epoch: Epoch, /) -> Rewards | AnyArray: ...
+    def __call__(self, epoch: Epoch, /) -> Rewards | AnyArray:
+        """Return what the epoch's identities earn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,13 +281,19 @@ class Budget:
     identity_cost : float
         Price of each identity beyond the first of a role, in units of one epoch's reward.
     insiders : tuple of int
-        Coalition sizes that neutrality averages over.
+        Coalition sizes that neutrality averages over, each 1 to 10.
+    epochs : int
+        Length of a play. Only 1 so far: a play is judged in one epoch from a fresh start.
+    evaluations : int
+        Mechanism calls of the adaptive search. Only 0 so far: scripted plays.
     """
 
     stake: float = 0.45
     identities: int = 64
     identity_cost: float = 0.0
     insiders: tuple[int, ...] = (1, 3, 5)
+    epochs: int = 1
+    evaluations: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "insiders", tuple(self.insiders))
@@ -298,6 +305,8 @@ class Budget:
                 bool(self.insiders) and all(1 <= size <= 10 for size in self.insiders),
                 "one or more coalition sizes in 1..10",
             ),
+            "epochs": (self.epochs == 1, "1 (longer plays are not supported yet)"),
+            "evaluations": (self.evaluations == 0, "0 (adaptive search is not supported yet)"),
         }
         for name, (fits, demand) in demands.items():
             if not fits:

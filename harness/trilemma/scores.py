@@ -135,9 +135,7 @@ def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
     return np.stack(curve, axis=1)
 
 
-def _attacked_quality(
-    cells: Cell, suite: Suite, budget: Budget, sample: FloatArray
-) -> FloatArray:
+def _attacked_quality(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
     """Return the lowest quality under the attacker's plays; shape (b,).
 
     Identities are bought out of honest pay, as in the twin test: who ruins quality need not
@@ -154,7 +152,7 @@ def _attacked_quality(
 def _quality(distance: FloatArray, uniform: FloatArray) -> FloatArray:
     where = np.broadcast_to(uniform > 0, distance.shape)
     ratio = np.divide(distance, uniform, out=np.ones_like(distance), where=where)
-    return np.clip(1 - ratio, 0, 1)
+    return np.asarray(np.clip(1 - ratio, 0, 1))
 
 
 def _mean(sample: FloatArray, values: FloatArray) -> FloatArray:
@@ -162,7 +160,7 @@ def _mean(sample: FloatArray, values: FloatArray) -> FloatArray:
 
 
 def _worst_sybil(taken: FloatArray, suite: Suite, budget: Budget) -> str:
-    p, s = np.unravel_index(int(taken.argmax()), taken.shape)
+    p, s = divmod(int(taken.argmax()), taken.shape[1])
     if taken[p, s] <= NOTHING:
         return "none"
     play = suite.sybil[p]
@@ -180,7 +178,7 @@ def _worst_neutrality(
     size = cutoff_number(curve) or max(budget.insiders)
     small = np.array([len(coalition) <= size for coalition in coalitions])
     harm = np.where(small[:, None], harm, -np.inf)
-    c, q = np.unravel_index(int(harm.argmax()), harm.shape)
+    c, q = divmod(int(harm.argmax()), harm.shape[1])
     if harm[c, q] <= NOTHING:
         return "none"
     play = suite.neutrality[q]

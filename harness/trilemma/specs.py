@@ -11,6 +11,7 @@ import keyword
 import math
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
@@ -111,7 +112,9 @@ def parse(text: str) -> Spec:
 
 def _call(text: str) -> ast.Call | None:
     try:
-        body = ast.parse("_" + text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a stray backslash in a string is the user's affair
+            body = ast.parse("_" + text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return body if isinstance(body, ast.Call) and isinstance(body.func, ast.Name) else None

@@ -8,7 +8,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,12 @@ class Store:
 
     def _path(self, key: str, name: str) -> Path:
         readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", key)[:60]
-        return self.folder / "cells" / f"{readable}-{sha256(key.encode()).hexdigest()[:8]}" / f"{name}.npz"
+        return (
+            self.folder
+            / "cells"
+            / f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
+            / f"{name}.npz"
+        )
 
     def _save(self, key: str, name: str, arrays: dict[str, Any]) -> None:
         path = self._path(key, name)

@@ -11,7 +11,7 @@ import numpy as np
 from trilemma.attacks.censorship import EVERY_CHANNEL
 from trilemma.attacks.moves import sequence
 from trilemma.contract import Entrant, Pay
-from trilemma.model import FloatArray, Play, World
+from trilemma.model import FloatArray, IntArray, Play, World
 from trilemma.scene import Scene
 
 __all__ = ["LARGEST_COALITION", "Coalition", "Outcome", "TwinTest", "grown", "loss", "scripted"]
@@ -96,7 +96,7 @@ def loss(twins: FloatArray, honest: FloatArray) -> FloatArray:
     """
     due = np.minimum(twins[..., 1], honest)
     kept = np.divide(twins[..., 0], due, out=np.ones_like(due), where=due > 0)
-    return np.clip(1 - kept, 0, 1)
+    return np.asarray(np.clip(1 - kept, 0, 1))
 
 
 def scripted(world: World) -> list[Coalition]:
@@ -161,7 +161,7 @@ def _kinds(worlds: Sequence[World]) -> list[list[int]]:
     return list(kinds.values())
 
 
-def _ranked(world: World) -> FloatArray:
+def _ranked(world: World) -> IntArray:
     return world.validator_owner[np.argsort(-world.stake, kind="stable")]
 
 

@@ -235,7 +235,8 @@ class Imported:
         return rows, np.flatnonzero(weights[rows].any(axis=0))
 
     def _stake(self, epoch: int) -> AnyArray:
-        return self.network.stake[epoch % len(self.network.stake)]
+        stake: AnyArray = self.network.stake[epoch % len(self.network.stake)]
+        return stake
 
     def _epoch(self, draw: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Draw an epoch that is in use: stake, reports that sum to 1, and their reference."""

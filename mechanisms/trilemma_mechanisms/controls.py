@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trilemma.model import Epoch, FloatArray, Rewards
+from trilemma.model import Epoch, FloatArray
 
 __all__ = ["Dictator", "StakeProportional", "StakeWeighted", "Uniform"]
 
@@ -43,7 +43,7 @@ class Dictator:
     def __call__(self, epoch: Epoch) -> FloatArray:
         if epoch.seats.size == 0:
             return np.zeros(epoch.weights.shape[1])
-        return epoch.weights[epoch.seats[0]]
+        return np.asarray(epoch.weights[epoch.seats[0]])
 
 
 def share(amounts: FloatArray) -> FloatArray:

@@ -69,8 +69,8 @@ def split(world: World, parts: int) -> World:
 
 def fake(world: World, count: int) -> World:
     """Register `count` more miners that do no work: honest validators report nothing on them."""
-    n, m = world.weights.shape
-    return _with_miners(world, np.hstack([world.weights, np.zeros((n, count))]), count)
+    nothing = np.zeros((world.stake.size, count))
+    return _with_miners(world, np.hstack([world.weights, nothing]), count)
 
 
 def clone(world: World, count: int) -> World:
@@ -91,7 +91,9 @@ def praise_self(world: World, intensity: float) -> World:
     own = world.own_miners
     praise = np.zeros(world.weights.shape[1])
     praise[own] = 1 / own.size
-    return _report(world, (1 - intensity) * world.weights[world.own_validators] + intensity * praise)
+    return _report(
+        world, (1 - intensity) * world.weights[world.own_validators] + intensity * praise
+    )
 
 
 def praise_in_a_ring(world: World, intensity: float) -> World:

@@ -59,9 +59,7 @@ def rows_of(
     )
 
 
-def _sides(
-    measured: Measured, suite: Suite, budget: Budget, knows_quality: bool
-) -> list[Side]:
+def _sides(measured: Measured, suite: Suite, budget: Budget, knows_quality: bool) -> list[Side]:
     worlds = next(iter(measured.values()))[2].paid.size
     sample = resamples(worlds)
     scores = [

@@ -18,7 +18,10 @@ def text(report: Report) -> str:
     """Return the table, the worst plays and the notes, 80 columns where labels allow."""
     width = max([len("mechanism"), *(len(row.label) for row in report.rows)])
     k = report.budget.identities
-    blocks = [f"{f'identities {kind} (K = {count})':^31}" for kind, count in (("verified", 1), ("free", k))]
+    blocks = [
+        f"{f'identities {kind} (K = {count})':^31}"
+        for kind, count in (("verified", 1), ("free", k))
+    ]
     lines = [
         f"{'':{width}}  honest   {blocks[0]}   {blocks[1]}".rstrip(),
         f"{'mechanism':{width}}       Q   {_heads()}   {_heads()}",
