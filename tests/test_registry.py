@@ -435,7 +435,7 @@ def test_what_the_plugin_got_wrong_is_a_plugin_error(spec: str, said: str) -> No
 
 @pytest.mark.parametrize("value", ["no value!", "rules", ":", ""])
 def test_a_malformed_entry_point_breaks_only_itself(install: Install, value: str) -> None:
-    install("odd", {"odd": value, "a b": "rules:Even"})
+    install("odd", {"odd": value, "a b": "rules:Needy"})
     refusal(PluginError, lambda: load("odd"))
     assert label(load("even")) == "even"
     assert {"odd", "a b"} <= set(load_each()[1])

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -118,6 +119,11 @@ def origin(mechanism: object) -> str:
 
 
 def _entries() -> dict[str, list[EntryPoint]]:
+    return _scan(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)  # 2 ms for 30 distributions, and one label asks several times
+def _scan(_: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
     grouped: dict[str, list[EntryPoint]] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
         grouped.setdefault(entry.name, []).append(entry)
@@ -231,7 +237,8 @@ def _instance(kind: type, spec: Spec) -> object:
         return kind(**given)
     except (Exception, SystemExit) as error:
         if given and isinstance(error, (ValueError, TypeError, ArithmeticError)):
-            raise UsageError(f"{spec}: {' '.join(str(error).split())}") from error
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise UsageError(f"{spec}: {said}") from error
         raise PluginError(f"{spec} cannot be made: {_line(error)}") from error
 
 
@@ -256,14 +263,10 @@ def _spec(thing: Any) -> Spec:
     known = _identify(thing)
     if known or hasattr(thing, "__name__"):
         return Spec(known[0] if known else thing.__name__)
-    given = parameters(thing)
+    given = {name: _plain(value) for name, value in parameters(thing).items()}
     usual = signature(type(thing)) if given else {}
-    changed = {
-        name: _plain(value)
-        for name, value in given.items()
-        if name not in usual or write(_plain(value)) != write(_plain(usual[name].default))
-    }
-    return Spec(_spec(type(thing)).head, tuple(changed.items()))
+    changed = [it for it in given.items() if write(it[1]) != write(_plain(usual[it[0]].default))]
+    return Spec(_spec(type(thing)).head, tuple(changed))
 
 
 def _plain(value: object) -> object:

@@ -31,7 +31,7 @@ NUMBER_WORDS = {"inf": math.inf, "nan": math.nan}  # what Python writes but does
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _CALL = r"\s*(?P<call>(?s:\(.*\)))?"
 _NAMED = re.compile(rf"(?P<head>{_DOTTED}:{_DOTTED}|[\w.-]+){_CALL}")
-_IN_FILE = re.compile(rf"(?P<head>.+?\.py:{_DOTTED}){_CALL}")
+_IN_FILE = re.compile(rf"(?P<head>.*?\.py:{_DOTTED}){_CALL}")
 
 
 @dataclass(frozen=True)

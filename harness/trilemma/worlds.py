@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -169,7 +170,9 @@ class Imported:
     Nobody knows the truth there, so the reference for quality is the stake-weighted mean of the
     reports. Worlds differ by the epoch they are drawn from and by which column is copied for the
     attacker's miner (one of the eight nearest the median) and for the twins (one of the eight
-    nearest the mean, reported with independent noise for each).
+    nearest the mean, reported with independent noise for each). Only miners that half the stake
+    reports on are copied: most columns of a real network hold the dust of a few validators, and
+    who earns nothing cannot be cut off.
 
     Parameters
     ----------
@@ -196,8 +199,8 @@ class Imported:
     def sybil(self, seed: int) -> World:
         """Return the network plus an attacker, whose validator reports the reference."""
         draw = np.random.default_rng([seed, 0])
-        stake, weights, reference = self._epoch(draw)
-        copied = weights[:, self._near(draw, reference, float(np.median(reference)))]
+        stake, weights = self._epoch(draw)
+        copied = weights[:, _near(draw, np.median, stake, weights)]
         weights = normalised(np.column_stack([weights, copied]))
         reference = stake @ weights / stake.sum()
         weights = np.vstack([weights, reference])
@@ -207,8 +210,8 @@ class Imported:
     def twin(self, seed: int) -> World:
         """Return the network plus two miners of equal merit."""
         draw = np.random.default_rng([seed, 1])
-        stake, weights, reference = self._epoch(draw)
-        copied = weights[:, self._near(draw, reference, float(reference.mean()))]
+        stake, weights = self._epoch(draw)
+        copied = weights[:, _near(draw, np.mean, stake, weights)]
         noise = np.exp(self.noise * draw.standard_normal((len(weights), 2)))
         weights = normalised(np.column_stack([weights, copied[:, None] * noise]))
         reference = stake @ weights / stake.sum()
@@ -238,19 +241,30 @@ class Imported:
         stake: AnyArray = self.network.stake[epoch % len(self.network.stake)]
         return stake
 
-    def _epoch(self, draw: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Draw an epoch that is in use: stake, reports that sum to 1, and their reference."""
+    def _epoch(self, draw: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw an epoch that is in use: stake, and reports that sum to 1."""
         for epoch in draw.permutation(len(self.network.weights)):
             rows, columns = self._in_use(int(epoch))
             if rows.size:
                 break
         stake = self._stake(int(epoch))[rows].astype(np.float64)
         weights = normalised(self.network.weights[epoch][np.ix_(rows, columns)].astype(np.float64))
-        return stake, weights, stake @ weights / stake.sum()
+        return stake / stake.max(), weights
 
-    def _near(self, draw: np.random.Generator, reference: FloatArray, target: float) -> int:
-        near = np.argsort(np.abs(reference - target), kind="stable")[:NEAREST]
-        return int(draw.choice(near))
+
+def _near(
+    draw: np.random.Generator,
+    middle: Callable[[FloatArray], np.floating[Any]],
+    stake: FloatArray,
+    weights: FloatArray,
+) -> int:
+    """Draw a miner whose reference is near the middle of those that half the stake reports on."""
+    reference = stake @ weights
+    rated = np.flatnonzero(stake @ (weights > 0) >= stake.sum() / 2)
+    if rated.size == 0:
+        rated = np.arange(reference.size)
+    away = np.abs(reference[rated] - middle(reference[rated]))
+    return int(draw.choice(rated[np.argsort(away, kind="stable")[:NEAREST]]))
 
 
 def _world(

@@ -8,21 +8,25 @@ Source: the chain's ``run_epoch.rs``, here in float64.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 __all__ = ["bonds_version_2", "bonds_version_3", "clip_and_rank", "normalised"]
 
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
 FLUSH = 1e-30  # bonds below count as none: old ones would decay into slow denormal numbers
 
 
 @njit(cache=True, nogil=True)
 def clip_and_rank(
-    weights: npt.NDArray[np.float64],
-    consensus: npt.NDArray[np.float64],
-    share: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    weights: FloatArray,
+    consensus: FloatArray,
+    share: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Cut weights down to the consensus and add up what is left.
 
     Parameters
@@ -57,14 +61,14 @@ def clip_and_rank(
 
 @njit(cache=True, nogil=True)
 def bonds_version_2(
-    weights: npt.NDArray[np.float64],
-    clipped: npt.NDArray[np.float64],
-    share: npt.NDArray[np.float64],
-    incentive: npt.NDArray[np.float64],
-    prior: npt.NDArray[np.float64],
+    weights: FloatArray,
+    clipped: FloatArray,
+    share: FloatArray,
+    incentive: FloatArray,
+    prior: FloatArray,
     beta: float,
     alpha: float,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return bonds and dividends where bonds are shares of a miner, bought with stake.
 
     Parameters
@@ -111,14 +115,14 @@ def bonds_version_2(
 
 @njit(cache=True, nogil=True)
 def bonds_version_3(
-    weights: npt.NDArray[np.float64],
-    clipped: npt.NDArray[np.float64],
-    share: npt.NDArray[np.float64],
-    incentive: npt.NDArray[np.float64],
-    prior: npt.NDArray[np.float64],
+    weights: FloatArray,
+    clipped: FloatArray,
+    share: FloatArray,
+    incentive: FloatArray,
+    prior: FloatArray,
     beta: float,
     alpha: float,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return bonds and dividends where bonds follow weights, and stake multiplies what they earn.
 
     Parameters are those of `bonds_version_2`.
@@ -149,7 +153,7 @@ def bonds_version_3(
 
 
 @njit(cache=True, nogil=True)
-def normalised(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def normalised(amounts: FloatArray) -> FloatArray:
     """Return amounts scaled to sum 1, or zeros if there is nothing to scale.
 
     Parameters
@@ -166,7 +170,7 @@ def normalised(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _mix(new: npt.NDArray[np.float64], old: npt.NDArray[np.float64], alpha: float) -> None:
+def _mix(new: FloatArray, old: FloatArray, alpha: float) -> None:
     """Replace column sums by the factors under which the average of both sums to 1.
 
     A column that one side lacks is filled by the other alone.
@@ -184,7 +188,7 @@ def _flushed(bond: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _dot(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float:
+def _dot(left: FloatArray, right: FloatArray) -> float:
     """Return the scalar product, by four running sums in a fixed order.
 
     One sum would wait for each addition: `clip_and_rank` at 64 x 128 takes 12 us instead of 8.

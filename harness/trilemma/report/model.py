@@ -25,9 +25,10 @@ class Side:
     cutoff_number : int or None
         The fewest principals who can cut a miner off.
     best : float
-        Share of resamples in which this mechanism has the highest minimum.
+        Share of resamples in which this mechanism has the highest minimum of those whose honest
+        quality is above 0.
     ranks : tuple of int
-        Interval of its rank by the minimum, 1 the best.
+        Interval of its rank among them, 1 the best.
     """
 
     identities: int

@@ -66,7 +66,8 @@ def _sides(measured: Measured, suite: Suite, budget: Budget, knows_quality: bool
         score(cells, suite, coalitions, budget, sample, knows_quality=knows_quality)
         for _, coalitions, cells in measured.values()
     ]
-    minimums = np.array([one.minimum for one in scores])
+    # A rule whose pay has nothing to do with merit takes no part in the ranking.
+    minimums = np.array([np.where(one.quality > 0, one.minimum, -1.0) for one in scores])
     best = best_share(minimums)
     return [
         _side(one, budget, float(best[place]), rank_interval(minimums, place))

@@ -34,26 +34,35 @@ def verdict(report: Report) -> list[str]:
 
 
 def _best(report: Report, side: Callable[[Row], Side]) -> str:
-    ranked = sorted(report.rows, key=lambda row: -side(row).minimum.value)
-    identities = side(ranked[0]).identities
-    kind = "verified" if identities == 1 else "free"
-    ahead = [row for row in ranked if side(row).ranks[0] == 1]
-    if len(ahead) == 1:
-        first = ahead[0]
-        return (
-            f"Identities {kind} (K = {identities}): {first.label} has the highest minimum, "
-            f"{side(first).minimum.value:.2f}, in {side(first).best:.0%} of resamples."
+    identities = side(report.rows[0]).identities
+    start = f"Identities {'verified' if identities == 1 else 'free'} (K = {identities}): "
+    ahead = [row for row in report.rows if side(row).best > 0 and row.free.quality.value > 0]
+    if not ahead:
+        return start + "no rule's pay follows merit."
+    first = max(ahead, key=lambda row: side(row).best)
+    if side(first).best >= DECISIVE:
+        return start + (
+            f"{first.label} has the highest minimum, {side(first).minimum.value:.2f}, in "
+            f"{side(first).best:.0%} of resamples."
         )
     names = ", ".join(row.label for row in ahead)
-    return (
-        f"Identities {kind} (K = {identities}): differences not decisive between {names} "
-        "at the top."
-    )
+    return start + f"differences not decisive between {names} at the top."
 
 
 def _ties(report: Report) -> Iterator[str]:
-    if report.equal_stake:
-        yield (
-            "Stake is equal here: a cap, a square root or one vote each leaves equal shares as "
-            "they are, so there is little neutrality to buy."
-        )
+    """Say which rules are equally neutral with identities verified, where stake is equal."""
+    if not report.equal_stake:
+        return
+    groups: dict[float, list[str]] = {}
+    for row in report.rows:
+        if row.free.quality.value > 0:
+            groups.setdefault(round(row.verified.neutrality.value, 2), []).append(row.label)
+    for value, labels in groups.items():
+        if len(labels) > 1:
+            yield (
+                f"{', '.join(labels)} tie at neutrality {value:.2f} with identities verified: "
+                "stake is equal here, so a cap, a square root or one vote each changes nothing "
+                "for the peers, and there is little neutrality to buy. Where their minimum "
+                "differs, it is because an attacker who holds more than the others still loses "
+                "it under them."
+            )
