@@ -18,7 +18,7 @@ from trilemma.executor import spread
 from trilemma.model import Budget, Mechanism
 from trilemma.report import Failure, Report
 from trilemma.report.rows import rows_of
-from trilemma.store import Store
+from trilemma.store import Store, code_of
 from trilemma.twins import Coalition, TwinTest, grown, scripted
 from trilemma.worlds import Preset, Source, world_seed
 
@@ -103,6 +103,7 @@ def _check(worlds: int, xi: float, seed: int, workers: int | None) -> None:
 @dataclass
 class _Contestant:
     mechanism: Mechanism
+    key: str
     coalitions: list[Coalition]
     cells: dict[int, Cell]
     calls: int
@@ -138,7 +139,8 @@ class _Run:
 
     def enter(self, label: str, mechanism: Mechanism, store: Store | None) -> None:
         """Find a mechanism's finished cells, and the coalitions to try against it."""
-        coalitions = store.load_coalitions(label) if store else None
+        key = f"{label} {code_of(mechanism)}"
+        coalitions = store.load_coalitions(key) if store else None
         calls = 0
         if coalitions is None:
             entrant = Entrant(label, mechanism)
@@ -146,10 +148,10 @@ class _Run:
             coalitions = list(dict.fromkeys([*self.scripted, *extra]))
             calls = entrant.calls
             if store:
-                store.save_coalitions(label, coalitions)
-        found = {n: store.load(label, n) for n in range(self.worlds)} if store else {}
+                store.save_coalitions(key, coalitions)
+        found = {n: store.load(key, n) for n in range(self.worlds)} if store else {}
         cells = {number: cell for number, cell in found.items() if cell}
-        self.contestants[label] = _Contestant(mechanism, coalitions, cells, calls)
+        self.contestants[label] = _Contestant(mechanism, key, coalitions, cells, calls)
 
     def measure(self, workers: int, store: Store | None, progress: Progress | None) -> None:
         """Compute the missing cells, world by world, saving each as it comes."""
@@ -162,7 +164,7 @@ class _Run:
             for label, cell in cells.items():
                 self.contestants[label].cells[number] = cell
                 if store:
-                    store.save(label, number, cell)
+                    store.save(self.contestants[label].key, number, cell)
             for label, count in calls.items():
                 self.contestants[label].calls += count
             for label, reason in failures.items():

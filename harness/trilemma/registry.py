@@ -23,7 +23,7 @@ from trilemma.specs import Spec, bind, meant, parameters, parse, signature, writ
 if TYPE_CHECKING:
     from trilemma.model import Mechanism
 
-__all__ = ["GROUP", "label", "load", "load_each", "names", "origin", "parameters"]
+__all__ = ["GROUP", "label", "load", "load_each", "name", "names", "origin", "parameters"]
 
 GROUP = "trilemma.mechanisms"
 
@@ -97,9 +97,9 @@ def load_each(
         except tolerated as error:
             failed[str(spec)] = error
             continue
-        name = label(mechanism)
-        if not _same(loaded.setdefault(name, mechanism), mechanism):
-            raise UsageError(f"two different mechanisms are both written {name}; keep one of them")
+        key = label(mechanism)
+        if not _same(loaded.setdefault(key, mechanism), mechanism):
+            raise UsageError(f"two different mechanisms are both written {key}; keep one of them")
     return loaded, failed
 
 
@@ -110,6 +110,11 @@ def label(mechanism: object) -> str:
     mechanism was made where no name reaches it.
     """
     return str(_spec(mechanism))
+
+
+def name(mechanism: object) -> str:
+    """Return the canonical spec without parameters."""
+    return _spec(mechanism).head
 
 
 def origin(mechanism: object) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
+import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -17,9 +19,10 @@ import numpy as np
 
 from trilemma.cells import Cell
 from trilemma.errors import DataError, UsageError
+from trilemma.specs import parameters
 from trilemma.twins import Coalition
 
-__all__ = ["Store"]
+__all__ = ["Store", "code_of"]
 
 
 class Store:
@@ -95,6 +98,19 @@ class Store:
             np.savez(file, **arrays)
             file.seek(0)
             _write(path, file.read())
+
+
+def code_of(mechanism: object) -> str:
+    """Return a hash of the source that defines a mechanism and the mechanisms inside it.
+
+    Empty where there is no source to read, as in an interactive session.
+    """
+    kind = mechanism if inspect.isroutine(mechanism) else type(mechanism)
+    source = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if source is None or not Path(source).is_file():
+        return ""
+    inner = [code_of(value) for value in parameters(mechanism).values() if callable(value)]
+    return sha256(b"".join([Path(source).read_bytes(), *map(str.encode, inner)])).hexdigest()[:8]
 
 
 def _refuse_other_run(path: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:

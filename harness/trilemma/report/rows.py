@@ -46,7 +46,7 @@ def rows_of(
     pareto = _pareto(sides[1])
     return tuple(
         Row(
-            name=registry.label(mechanism).split("(")[0],
+            name=registry.name(mechanism),
             label=label,
             distribution=registry.origin(mechanism),
             verified=sides[0][place],

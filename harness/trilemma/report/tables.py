@@ -19,13 +19,13 @@ def text(report: Report) -> str:
     width = max([len("mechanism"), *(len(row.label) for row in report.rows)])
     k = report.budget.identities
     blocks = [
-        f"{f'identities {kind} (K = {count})':^31}"
+        f"{f'identities {kind} (K = {count})':^33}"
         for kind, count in (("verified", 1), ("free", k))
     ]
     lines = [
         f"{'':{width}}  honest   {blocks[0]}   {blocks[1]}".rstrip(),
         f"{'mechanism':{width}}       Q   {_heads()}   {_heads()}",
-        "-" * (width + 9 + 2 * 34),
+        "-" * (width + 9 + 2 * 36),
     ]
     lines += [_line(row, width) for row in report.rows]
     lines += ["", *_legend(report), "", "Worst plays with identities free:"]
@@ -51,7 +51,7 @@ def markdown(report: Report) -> str:
 
 
 def _heads() -> str:
-    return f"{'SR':>4}  {'CN':>4}  {'Q':>4}  {'minimum':>8}  {'N':>3}"
+    return f"{'SR':>4}  {'CN':>4}  {'Q':>4}  {'minimum':>10}  {'N':>3}"
 
 
 def _line(row: Row, width: int) -> str:
@@ -62,7 +62,7 @@ def _line(row: Row, width: int) -> str:
 def _side(side: Side) -> list[str]:
     numbers = [side.sybil_resistance, side.neutrality, side.quality_attacked]
     cutoff = "-" if side.cutoff_number is None else str(side.cutoff_number)
-    return [*(_number(i.value) for i in numbers), f"{_spread(side.minimum):>8}", f"{cutoff:>3}"]
+    return [*(_number(i.value) for i in numbers), f"{_spread(side.minimum):>10}", f"{cutoff:>3}"]
 
 
 def _number(value: float) -> str:
@@ -71,14 +71,14 @@ def _number(value: float) -> str:
 
 def _spread(score: Interval) -> str:
     half = max(score.high - score.value, score.value - score.low)
-    return f"{score.value:.2f}±{half:.2f}".replace("±0", "±")
+    return f"{score.value:.3f}±{half:.3f}".replace("±0", "±")
 
 
 def _legend(report: Report) -> list[str]:
     counted = "SR, CN and Q" if report.knows_quality else "SR and CN"
     return [
-        "SR Sybil resistance, CN neutrality, Q quality under the worst play; minimum of "
-        f"{counted} (± 95 %).",
-        "N: fewest principals who can cut a miner off, up to 10. Every score is an upper bound: "
-        "a stronger adversary can only lower it.",
+        "SR Sybil resistance, CN neutrality, Q quality under the attacker's worst play;",
+        f"minimum: of {counted}, with the half-width of its 95 % interval; N: fewest principals",
+        "who can cut a miner off (- more than 10). Every score is an upper bound: a stronger",
+        "adversary can only lower it.",
     ]
