@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 Mechanisms = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[MECHANISM]...",
+        metavar="MECHANISM",
         help="Names, module:Name or ./file.py:Name, with parameters as in 'yuma(kappa=0.6)'. "
         "Default: every registered mechanism.",
         show_default=False,
@@ -85,17 +85,23 @@ def compare(
         ),
     ] = None,
     stake: Annotated[
-        str | None, typer.Option(help="root-2024 (default), equal or pareto(ALPHA).")
+        str | None,
+        typer.Option(help="root-2024, equal or pareto(ALPHA).", show_default="root-2024"),
+    ] = None,
+    validators: Annotated[
+        int | None, typer.Option(help="The attacker's included.", show_default="64")
+    ] = None,
+    miners: Annotated[
+        int | None, typer.Option(help="The attacker's included.", show_default="128")
+    ] = None,
+    attacker_work: Annotated[
+        float | None,
+        typer.Option(help="Quality of the attacker's miner, in medians.", show_default="1"),
     ] = None,
     worlds: Annotated[int, typer.Option(help="Worlds drawn.")] = 16,
-    validators: Annotated[int, typer.Option(help="In a preset, the attacker's included.")] = 64,
-    miners: Annotated[int, typer.Option(help="In a preset, the attacker's included.")] = 128,
     noise: Annotated[float, typer.Option(help="Log-normal noise of honest reports.")] = 0.1,
     clone_detection: Annotated[
         float, typer.Option(help="Chance that an honest validator sees through clones.")
-    ] = 1.0,
-    attacker_work: Annotated[
-        float, typer.Option(help="Quality of the attacker's miner, in medians.")
     ] = 1.0,
     attacker_stake: Annotated[float, typer.Option(help="Largest share it may hold.")] = 0.45,
     identities: Annotated[int, typer.Option(help="K: identities a principal may use.")] = 64,
@@ -118,17 +124,16 @@ def compare(
     with _complaints():
         from trilemma.compare import compare
         from trilemma.model import Budget
-        from trilemma.worlds import Preset
 
         budget = Budget(attacker_stake, identities, identity_cost, _sizes(insiders))
-        source: Source
-        if network:
-            if stake is not None:
-                raise UsageError("--stake and --network exclude each other: a network has its own")
-            source = _imported(network, noise, clone_detection)
-        else:
-            preset = stake or "root-2024"
-            source = Preset(preset, validators, miners, noise, 1.0, clone_detection, attacker_work)
+        preset = {
+            "stake": stake,
+            "validators": validators,
+            "miners": miners,
+            "attacker_work": attacker_work,
+        }
+        given = {name: value for name, value in preset.items() if value is not None}
+        source = _source(network, given, noise=noise, clone_detection=clone_detection)
         target = _target(json)
         with _bar(quiet) as progress:
             report = compare(
@@ -151,11 +156,16 @@ def main() -> None:
     app(prog_name="trilemma")
 
 
-def _imported(paths: list[Path], noise: float, clone_detection: float) -> Source:
+def _source(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:
     from trilemma.importers import read
-    from trilemma.worlds import Imported
+    from trilemma.worlds import Imported, Preset
 
-    return Imported(read(paths), noise, clone_detection)
+    if not network:
+        return Preset(**preset, **reports)
+    if preset:
+        option = "--" + next(iter(preset)).replace("_", "-")
+        raise UsageError(f"{option} and --network exclude each other: a network has its own")
+    return Imported(read(network), **reports)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -35,7 +35,8 @@ VERSIONS = pytest.mark.parametrize(
 
 BONDS = pytest.mark.parametrize("bonds", [bonds_version_2, bonds_version_3])
 
-PART = st.sampled_from([0.0, -0.0, 5e-324, 1e-310, 1e-30, 0.1, 0.5, 1.0]) | st.floats(0, 1)
+ROUGH = st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0.001, 1)
+TINY = st.sampled_from([-0.0, 5e-324, 1e-310, 1e-30]) | st.floats(0, 1e-29)
 ALPHA = st.sampled_from([0.0, 0.1, 1.0]) | st.floats(0.001, 0.999)
 
 
@@ -54,12 +55,12 @@ def facts(
 
 
 @st.composite
-def epochs(draw: st.DrawFn) -> tuple[Any, ...]:
+def epochs(draw: st.DrawFn, part: st.SearchStrategy[float] = ROUGH | TINY) -> tuple[Any, ...]:
     n, m = draw(st.integers(1, 6)), draw(st.integers(1, 9))
-    weights = draw(arrays(np.float64, (n, m), elements=PART))
+    weights = draw(arrays(np.float64, (n, m), elements=part))
     weights /= max(1.0, weights.sum(axis=1).max())
-    stake = draw(arrays(np.float64, n, elements=PART))
-    prior = draw(st.just(np.zeros((n, m))) | arrays(np.float64, (n, m), elements=PART))
+    stake = draw(arrays(np.float64, n, elements=part))
+    prior = draw(st.just(np.zeros((n, m))) | arrays(np.float64, (n, m), elements=part))
     return facts(weights, stake, prior, draw(st.floats(0, 1)), draw(ALPHA))
 
 
@@ -120,7 +121,7 @@ def test_shares_of_a_whole_sum_to_one_or_to_nothing(
 
 @BONDS
 @patient
-@given(epoch=epochs(), random=st.randoms(use_true_random=False))
+@given(epoch=epochs(ROUGH), random=st.randoms(use_true_random=False))
 def test_renumbering_identities_renumbers_bonds_and_dividends(
     bonds: Bonds, epoch: tuple[Any, ...], random: Any
 ) -> None:

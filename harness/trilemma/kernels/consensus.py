@@ -1,6 +1,6 @@
 """The consensus of stake-weighted validators: an exact quantile of each column, without sorting.
 
-FloatArray that are not negative are ordered like the integers with the same bits. So the search runs
+Floats that are not negative are ordered like the integers with the same bits. So the search runs
 on integers, and stake is summed in integers: rounding decides neither order nor ties.
 """
 
@@ -119,9 +119,9 @@ def consensus(weights: FloatArray, units: IntArray, needed: int) -> FloatArray:
 def _search(keys: IntArray, stake: IntArray, needed: int) -> FloatArray:
     """Close a bracket, low <= consensus <= high, around the consensus of each lane.
 
-    Each pass probes halfway between the bit patterns. A probe with enough support lifts low to the
-    next value at or above it, any other drops high to the next value below: both ends move onto
-    values that somebody reported. So 64 validators take about 10 passes, ties fewer; a search
+    A pass probes halfway between the two bit patterns. Enough support lifts low to the next value
+    at or above the probe, too little drops high to the next value below it. Because both land on
+    values that somebody reported, 64 validators take about 12 passes, and ties fewer; a search
     bit by bit would take 62.
     """
     low, high = np.zeros(LANES, np.int64), np.full(LANES, INFINITY)
