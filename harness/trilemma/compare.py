@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -83,9 +84,9 @@ def compare(
     loaded, broken = registry.load_each(None if mechanisms is None else list(mechanisms))
     run = _Run(source, worlds, budget, xi, seed)
     store = None if out is None else Store(Path(out), run.asked(list(loaded)), FIXED)
-    for label, mechanism in loaded.items():
-        run.enter(label, mechanism, store)
-    run.measure(workers or os.cpu_count() or 1, store, progress)
+    workers = workers or os.cpu_count() or 1
+    run.enter(loaded, workers, store)
+    run.measure(workers, store, progress)
     return run.report(broken)
 
 
@@ -104,9 +105,9 @@ def _check(worlds: int, xi: float, seed: int, workers: int | None) -> None:
 class _Contestant:
     mechanism: Mechanism
     key: str
-    coalitions: list[Coalition]
-    cells: dict[int, Cell]
-    calls: int
+    coalitions: list[Coalition] = field(default_factory=list)
+    cells: dict[int, Cell] = field(default_factory=dict)
+    calls: int = 0
     failures: dict[int, str] = field(default_factory=dict)
 
 
@@ -137,21 +138,31 @@ class _Run:
             "mechanisms": list(labels),
         }
 
-    def enter(self, label: str, mechanism: Mechanism, store: Store | None) -> None:
-        """Find a mechanism's finished cells, and the coalitions to try against it."""
-        key = f"{label} {code_of(mechanism)}"
-        coalitions = store.load_coalitions(key) if store else None
-        calls = 0
-        if coalitions is None:
-            entrant = Entrant(label, mechanism)
-            extra = grown(entrant, self.pilots, self.xi)
-            coalitions = list(dict.fromkeys([*self.scripted, *extra]))
-            calls = entrant.calls
+    def enter(self, loaded: Mapping[str, Mechanism], workers: int, store: Store | None) -> None:
+        """Find finished cells, and the coalitions to try against each mechanism."""
+        new = []
+        for label, mechanism in loaded.items():
+            contestant = _Contestant(mechanism, f"{label} {code_of(mechanism)}")
+            self.contestants[label] = contestant
+            coalitions = store.load_coalitions(contestant.key) if store else None
+            if store and coalitions:
+                found = {n: store.load(contestant.key, n) for n in range(self.worlds)}
+                contestant.cells = {number: cell for number, cell in found.items() if cell}
+                contestant.coalitions = coalitions
+            else:
+                # One call here compiles what the workers share.
+                Entrant(label, mechanism).pay(self.pilots[0].honest()[0].epoch)
+                new.append(label)
+        for at, (coalitions, calls) in spread(partial(self._grown, new), range(len(new)), workers):
+            contestant = self.contestants[new[at]]
+            contestant.coalitions, contestant.calls = coalitions, calls
             if store:
-                store.save_coalitions(key, coalitions)
-        found = {n: store.load(key, n) for n in range(self.worlds)} if store else {}
-        cells = {number: cell for number, cell in found.items() if cell}
-        self.contestants[label] = _Contestant(mechanism, key, coalitions, cells, calls)
+                store.save_coalitions(contestant.key, coalitions)
+
+    def _grown(self, labels: Sequence[str], at: int) -> tuple[list[Coalition], int]:
+        entrant = Entrant(labels[at], self.contestants[labels[at]].mechanism)
+        extra = grown(entrant, self.pilots, self.xi)
+        return list(dict.fromkeys([*self.scripted, *extra])), entrant.calls
 
     def measure(self, workers: int, store: Store | None, progress: Progress | None) -> None:
         """Compute the missing cells, world by world, saving each as it comes."""

@@ -7,18 +7,21 @@ Every function takes `cells`, whose arrays carry a leading axis of worlds, and `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from trilemma.cells import Cell, Suite
-from trilemma.model import BoolArray, Budget, FloatArray, Play
+from trilemma.model import Budget, FloatArray
 from trilemma.twins import LARGEST_COALITION, Coalition, loss
 
-__all__ = ["DELTA", "Scores", "cutoff_number", "damage", "extraction", "score"]
+__all__ = ["DELTA", "Scores", "cutoff_number", "damage", "extraction", "score", "within"]
 
 DELTA = 0.5  # a miner that loses this much is cut off
 NOTHING = 1e-9
+
+PER_SYBIL_PLAY = ("sybil_pay", "sybil_fair", "sybil_rest", "sybil_distance", "sybil_extra")
+PER_TWIN_PLAY = ("twin_pay", "twin_paid", "twin_extra")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,14 @@ def score(
     knows_quality : bool
         Whether attacked quality counts in the minimum.
     """
-    taken = extraction(cells, suite, budget, sample)
-    harm = damage(cells, suite, budget, sample)
+    cells, suite = within(cells, suite, budget)
+    taken = extraction(cells, budget, sample)
+    harm = damage(cells, budget, sample)
     curve = _by_size(harm, coalitions)
     resistance = 1 - np.clip(taken.max(axis=(1, 2)), 0, 1)
     neutrality = 1 - curve[:, [size - 1 for size in budget.insiders]].mean(axis=1)
     quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
-    attacked = np.minimum(quality, _attacked_quality(cells, suite, budget, sample))
+    attacked = np.minimum(quality, _attacked_quality(cells, budget, sample))
     counted = (resistance, neutrality, attacked) if knows_quality else (resistance, neutrality)
     return Scores(
         resistance,
@@ -88,24 +92,33 @@ def score(
     )
 
 
-def extraction(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
-    """Return what each play takes, in units of what the others earn; shape (b, p, s).
+def within(cells: Cell, suite: Suite, budget: Budget) -> tuple[Cell, Suite]:
+    """Return cells and suite without the plays that need more identities than the budget has."""
+    sybil, neutrality = (
+        [at for at, play in enumerate(plays) if play.identities <= budget.identities]
+        for plays in (suite.sybil, suite.neutrality)
+    )
+    kept = {name: getattr(cells, name)[:, sybil] for name in PER_SYBIL_PLAY}
+    kept |= {name: getattr(cells, name)[:, :, neutrality] for name in PER_TWIN_PLAY}
+    return replace(cells, **kept), Suite(
+        tuple(suite.sybil[at] for at in sybil), tuple(suite.neutrality[at] for at in neutrality)
+    )
 
-    Plays outside the budget take minus infinity.
-    """
+
+def extraction(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
+    """Return what each play takes, in units of what the others earn; shape (b, p, s)."""
     price = budget.identity_cost * cells.sybil_extra[0][:, None]
     gain = _mean(sample, cells.sybil_pay - cells.sybil_fair) - price
     rest = _mean(sample, cells.sybil_rest)
-    taken = np.divide(gain, rest, out=np.zeros_like(gain), where=rest >= NOTHING)
-    return np.where(_within(suite.sybil, budget)[:, None], taken, -np.inf)
+    return np.asarray(np.divide(gain, rest, out=np.zeros_like(gain), where=rest >= NOTHING))
 
 
-def damage(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+def damage(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
     """Return how far each coalition's play cuts the target off; shape (b, c, q).
 
     It is the target's mean loss against its twin, or the share of all pay made to vanish if
     that is more. A coalition buys identities out of its honest pay; plays that it cannot
-    afford, or that lie outside the budget, do minus infinity.
+    afford do minus infinity.
     """
     lost = _mean(sample, loss(cells.twin_pay, cells.twin_fair[:, None, None]))
     before = _mean(sample, cells.paid)[:, None, None]
@@ -114,17 +127,13 @@ def damage(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> Flo
     price = budget.identity_cost * cells.twin_extra[0]
     affordable = price <= _mean(sample, cells.coalition_fair)[:, :, None] + NOTHING
     harm = np.clip(np.maximum(lost, burnt), 0, 1)
-    return np.where(affordable & _within(suite.neutrality, budget), harm, -np.inf)
+    return np.where(affordable, harm, -np.inf)
 
 
 def cutoff_number(curve: FloatArray) -> int | None:
     """Return the fewest principals who can cut a miner off, from D(1), D(2), ...; else None."""
     reached = np.flatnonzero(curve >= DELTA)
     return int(reached[0]) + 1 if reached.size else None
-
-
-def _within(plays: Sequence[Play], budget: Budget) -> BoolArray:
-    return np.array([play.identities <= budget.identities for play in plays])
 
 
 def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
@@ -135,7 +144,7 @@ def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
     return np.stack(curve, axis=1)
 
 
-def _attacked_quality(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+def _attacked_quality(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
     """Return the lowest quality under the attacker's plays; shape (b,).
 
     Identities are bought out of honest pay, as in the twin test: who ruins quality need not
@@ -145,8 +154,7 @@ def _attacked_quality(cells: Cell, suite: Suite, budget: Budget, sample: FloatAr
     quality = _quality(_mean(sample, cells.sybil_distance), uniform)
     price = budget.identity_cost * cells.sybil_extra[0][:, None]
     affordable = price <= _mean(sample, cells.sybil_fair) + NOTHING
-    tried = affordable & _within(suite.sybil, budget)[:, None]
-    return np.asarray(np.where(tried, quality, np.inf).min(axis=(1, 2)))
+    return np.asarray(np.where(affordable, quality, np.inf).min(axis=(1, 2)))
 
 
 def _quality(distance: FloatArray, uniform: FloatArray) -> FloatArray:

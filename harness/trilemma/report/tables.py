@@ -11,62 +11,55 @@ if TYPE_CHECKING:
 
 __all__ = ["markdown", "text"]
 
-SIDE = ("SR", "CN", "Q", "minimum", "N")
+SIDE = f"{'SR':>4}  {'CN':>4}  {'Q':>4}  {'minimum':>10}  {'N':>2}"
 
 
 def text(report: Report) -> str:
-    """Return the table, the worst plays and the notes, 80 columns where labels allow."""
+    """Return the table, the worst plays and the notes."""
     width = max([len("mechanism"), *(len(row.label) for row in report.rows)])
-    k = report.budget.identities
-    blocks = [
-        f"{f'identities {kind} (K = {count})':^33}"
-        for kind, count in (("verified", 1), ("free", k))
-    ]
+    verified = f"{'identities verified (K = 1)':^{len(SIDE)}}"
+    free = f"{f'identities free (K = {report.budget.identities})':^{len(SIDE)}}"
     lines = [
-        f"{'':{width}}  honest   {blocks[0]}   {blocks[1]}".rstrip(),
-        f"{'mechanism':{width}}       Q   {_heads()}   {_heads()}",
-        "-" * (width + 9 + 2 * 36),
+        f"{'':{width}}  {'honest':^11}   {verified}   {free}".rstrip(),
+        f"{'mechanism':{width}}  {'Q':>4}  {'tau':>5}   {SIDE}   {SIDE}",
+        "-" * (width + 2 + 11 + 2 * (3 + len(SIDE))),
+        *(_line(row, width) for row in report.rows),
+        "",
+        *_legend(report),
+        "",
+        "Worst plays with identities free:",
     ]
-    lines += [_line(row, width) for row in report.rows]
-    lines += ["", *_legend(report), "", "Worst plays with identities free:"]
     for row in report.rows:
-        lines += [f"  {row.label:{width}}  gains: {row.free.worst_sybil_play}"]
-        lines += [f"  {'':{width}}  cuts off: {row.free.worst_neutrality_play}"]
-    lines += ["", *report.notes]
-    return "\n".join(lines)
+        lines += [f"  {row.label:{width}}  takes by {row.free.worst_sybil_play}"]
+        lines += [f"  {'':{width}}  cuts off by {row.free.worst_neutrality_play}"]
+    return "\n".join([*lines, "", *report.notes])
 
 
 def markdown(report: Report) -> str:
-    """Return the table as Markdown, with intervals."""
-    k = report.budget.identities
-    heads = ["mechanism", "honest Q"]
-    for count in (1, k):
-        heads += [f"{head} (K={count})" for head in SIDE]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * 2 + " ---: |" * (len(heads) - 2)]
+    """Return the table as Markdown."""
+    heads = ["SR", "CN", "Q", "minimum", "N"]
+    counts = (1, report.budget.identities)
+    columns = ["mechanism", "honest Q", *(f"{head}, K={k}" for k in counts for head in heads)]
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
     for row in report.rows:
-        cells = [f"`{row.label}`", _number(row.free.quality.value)]
-        cells += [cell.strip() for side in (row.verified, row.free) for cell in _side(side)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _heads() -> str:
-    return f"{'SR':>4}  {'CN':>4}  {'Q':>4}  {'minimum':>10}  {'N':>3}"
+        sides = [*_side(row.verified), *_side(row.free)]
+        lines.append([f"`{row.label}`", f"{row.free.quality.value:.2f}", *map(str.strip, sides)])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 def _line(row: Row, width: int) -> str:
     sides = "   ".join("  ".join(_side(side)) for side in (row.verified, row.free))
-    return f"{row.label:{width}}    {_number(row.free.quality.value)}   {sides}"
+    return f"{row.label:{width}}  {row.free.quality.value:.2f}  {row.tau:5.2f}   {sides}"
 
 
 def _side(side: Side) -> list[str]:
-    numbers = [side.sybil_resistance, side.neutrality, side.quality_attacked]
+    scores = (side.sybil_resistance, side.neutrality, side.quality_attacked)
     cutoff = "-" if side.cutoff_number is None else str(side.cutoff_number)
-    return [*(_number(i.value) for i in numbers), f"{_spread(side.minimum):>10}", f"{cutoff:>3}"]
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}"
+    return [
+        *(f"{score.value:.2f}" for score in scores),
+        f"{_spread(side.minimum):>10}",
+        f"{cutoff:>2}",
+    ]
 
 
 def _spread(score: Interval) -> str:
@@ -77,8 +70,8 @@ def _spread(score: Interval) -> str:
 def _legend(report: Report) -> list[str]:
     counted = "SR, CN and Q" if report.knows_quality else "SR and CN"
     return [
-        "SR Sybil resistance, CN neutrality, Q quality under the attacker's worst play;",
-        f"minimum: of {counted}, with the half-width of its 95 % interval; N: fewest principals",
-        "who can cut a miner off (- more than 10). Every score is an upper bound: a stronger",
-        "adversary can only lower it.",
+        "honest: quality and Kendall's tau if nobody attacks. SR Sybil resistance, CN neutrality,",
+        f"Q quality under the attacker's worst play; minimum: of {counted}, with the half-width of",
+        "its 95 % interval; N: fewest principals who can cut a miner off (-: more than 10). Every",
+        "score is an upper bound: a stronger adversary can only lower it.",
     ]
