@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from tests import naive
 
+from tests import naive
 from trilemma import kernels
 
 FloatArray = npt.NDArray[np.float64]

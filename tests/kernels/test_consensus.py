@@ -173,6 +173,12 @@ def test_the_unit_of_stake_and_the_order_do_not_matter(stake: FloatArray, power:
     np.testing.assert_array_equal(stake_units(stake[::-1]), units[::-1])
 
 
+def test_the_order_decides_nothing_where_a_total_is_nearly_a_power_of_two() -> None:
+    stake = np.array([1 - 2**-53, 2**-55, 2**-55])  # adds up to less than 1, or to 1 backwards
+    assert stake.sum() != stake[::-1].sum()
+    np.testing.assert_array_equal(stake_units(stake[::-1]), stake_units(stake)[::-1])
+
+
 def test_stakes_are_copied() -> None:
     stake = np.array([1, 2])
     assert not np.shares_memory(stake_units(stake), stake)

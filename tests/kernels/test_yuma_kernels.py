@@ -47,7 +47,8 @@ def close(found: Any, expected: Any) -> None:
 def facts(
     weights: FloatArray, stake: FloatArray, prior: FloatArray, beta: float, alpha: float
 ) -> tuple[Any, ...]:
-    """Return what the bonds of an epoch follow from."""
+    """Return what the bonds of an epoch follow from; its weights are read-only, as ever."""
+    weights.setflags(write=False)
     units = stake_units(stake)
     agreed = consensus(weights, units, needed_support(0.5, sum(units.tolist())))
     clipped, ranks, _ = clip_and_rank(weights, agreed, normalised(stake))
@@ -148,14 +149,19 @@ def test_the_ends_of_beta_are_exact(bonds: Bonds) -> None:
 
 @BONDS
 def test_bonds_decay_to_zero_and_never_to_denormal_numbers(bonds: Bonds) -> None:
-    weights, clipped, share, incentive, carried, beta, _ = synthetic(3, 5)
-    weights[:] = clipped[:] = 0.1
-    weights[0] = clipped[0] = 0.0
+    _, clipped, share, incentive, carried, beta, _ = synthetic(3, 5)
+    clipped[:] = [[0.0], [0.1], [0.1]]
     for _ in range(200):
-        carried, dividends = bonds(weights, clipped, share, incentive, carried, beta, 0.5)
+        carried, dividends = bonds(clipped, clipped, share, incentive, carried, beta, 0.5)
     assert not carried[0].any()
     assert dividends[0] == 0
     assert carried[carried > 0].min() > 1e-30
+
+
+def test_no_bond_of_version_3_exceeds_one() -> None:
+    weights, clipped, share, incentive, prior, beta, alpha = synthetic(3, 5)
+    carried, _ = bonds_version_3(weights, clipped, share, incentive, prior + 2, beta, alpha)
+    assert (carried == 1).all()
 
 
 def test_nothing_normalises_to_nothing() -> None:
