@@ -11,7 +11,7 @@ from trilemma.contract import Entrant, Pay
 from trilemma.model import Budget, FloatArray, Play, World
 from trilemma.scene import Scene
 from trilemma.statistics import kendall_tau
-from trilemma.twins import Coalition, TwinTest, members, outcome, outcome_of
+from trilemma.twins import Coalition, TwinTest, by_stake, members, outcome, outcome_of
 from trilemma.worlds import Source
 
 __all__ = ["Cell", "Suite", "measure", "stack"]
@@ -49,6 +49,9 @@ class Cell:
         When all are honest: what a twin gets over the pair; the share of the pay that is paid
         out; distance from quality; Kendall's tau-b with quality; distance of the validators'
         pay from stake; how far other labels for the same identities change their pay.
+    equal_pay, equal_paid, equal_fair, equal_honest
+        As `twin_pay`, `twin_paid`, `twin_fair` and `paid`, in the same world with stake equal:
+        coalitions of 1 to 10, plays with one identity each.
     sybil_uniform, twin_uniform : ndarray, shape ()
         Distance of equal pay from quality, in the attacker's world and in the twins'.
     """
@@ -68,6 +71,10 @@ class Cell:
     tau: FloatArray
     unstaked: FloatArray
     relabelled: FloatArray
+    equal_pay: FloatArray
+    equal_paid: FloatArray
+    equal_fair: FloatArray
+    equal_honest: FloatArray
     sybil_uniform: FloatArray
     twin_uniform: FloatArray
 
@@ -104,14 +111,13 @@ def measure(
     dict of str to Cell
         By label. A mechanism that failed is missing, and its entrant says why.
     """
-    sybil = source.sybil(seed)
-    test = TwinTest.of(source.twin(seed))
-    parts: dict[str, Part] = {label: {} for label in entrants}
-    _measure_sybil(sybil, suite.sybil, budget, xi, entrants, parts)
-    _measure_twins(test, suite.neutrality, xi, entrants, parts)
-    uniform = {"sybil_uniform": _uniform(sybil), "twin_uniform": _uniform(test.pair[0])}
+    sybil, twin = source.sybil(seed), source.twin(seed)
+    attacked = _measure_sybil(sybil, suite.sybil, budget, xi, entrants)
+    cut = _measure_twins(TwinTest.of(twin), suite.neutrality, xi, entrants)
+    equal = _measure_equal(twin, suite.neutrality, xi, entrants)
+    uniform = {"sybil_uniform": _uniform(sybil), "twin_uniform": _uniform(twin)}
     return {
-        label: Cell(**parts[label], **uniform)
+        label: Cell(**attacked[label], **cut[label], **equal[label], **uniform)
         for label, (entrant, _) in entrants.items()
         if entrant.failure is None
     }
@@ -120,6 +126,27 @@ def measure(
 Part = dict[str, FloatArray]
 Entrants = Mapping[str, tuple[Entrant, Sequence[Coalition]]]
 
+EQUAL = {
+    "equal_pay": "twin_pay",
+    "equal_paid": "twin_paid",
+    "equal_fair": "twin_fair",
+    "equal_honest": "paid",
+}
+
+
+def _measure_equal(
+    world: World, plays: Sequence[Play], xi: float, entrants: Entrants
+) -> dict[str, Part]:
+    """Repeat the twin test with verified identities and stake equal."""
+    test = TwinTest.of(replace(world, stake=np.full(world.stake.size, 1 / world.stake.size)))
+    alone = [play for play in plays if play.identities == 1]
+    largest = {label: (entrant, by_stake()) for label, (entrant, _) in entrants.items()}
+    found = _measure_twins(test, alone, xi, largest)
+    return {
+        label: {name: part[source] for name, source in EQUAL.items()}
+        for label, part in found.items()
+    }
+
 
 def _measure_sybil(
     world: World,
@@ -127,9 +154,9 @@ def _measure_sybil(
     budget: Budget,
     xi: float,
     entrants: Entrants,
-    parts: Mapping[str, Part],
-) -> None:
+) -> dict[str, Part]:
     shape = (len(plays), len(budget.stakes))
+    parts: dict[str, Part] = {label: {} for label in entrants}
     for part in parts.values():
         part.update(
             {f"sybil_{name}": np.zeros(shape) for name in ("pay", "fair", "rest", "distance")}
@@ -154,6 +181,7 @@ def _measure_sybil(
                     parts[label]["sybil_pay"][p, s] = scene.own(pay, xi)
                     parts[label]["sybil_distance"][p, s] = scene.distance(pay)
                     parts[label]["sybil_extra"][p] = extra
+    return parts
 
 
 def _measure_twins(
@@ -161,15 +189,15 @@ def _measure_twins(
     plays: Sequence[Play],
     xi: float,
     entrants: Entrants,
-    parts: Mapping[str, Part],
-) -> None:
+) -> dict[str, Part]:
     scenes = test.honest()
     first: dict[str, Pay] = {}
+    parts: dict[str, Part] = {}
     for label, (entrant, coalitions) in entrants.items():
         pays = [pay for scene in scenes if (pay := entrant.pay(scene.epoch, twice=True))]
         if len(pays) == len(scenes):
             first[label] = pays[0]
-            parts[label].update(_when_honest(test, scenes, pays, entrant, coalitions, xi))
+            parts[label] = _when_honest(test, scenes, pays, entrant, coalitions, xi)
             parts[label].update(_blank(len(coalitions), len(plays)))
     for coalition in dict.fromkeys(c for _, coalitions in entrants.values() for c in coalitions):
         for q, play in enumerate(plays):
@@ -184,6 +212,7 @@ def _measure_twins(
     for label, (entrant, _) in entrants.items():
         # A second look at the first epoch: state that hides between calls shows here.
         entrant.pay(scenes[0].epoch, like=first.get(label))
+    return parts
 
 
 def _blank(coalitions: int, plays: int) -> Part:

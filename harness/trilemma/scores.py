@@ -13,7 +13,7 @@ import numpy as np
 
 from trilemma.cells import Cell, Suite
 from trilemma.model import Budget, FloatArray
-from trilemma.twins import LARGEST_COALITION, Coalition, loss
+from trilemma.twins import LARGEST_COALITION, Coalition, by_stake, loss
 
 __all__ = ["DELTA", "Scores", "cutoff_number", "damage", "extraction", "score", "within"]
 
@@ -31,6 +31,8 @@ class Scores:
     Parameters
     ----------
     sybil_resistance, neutrality, quality, quality_attacked, minimum : ndarray, shape (b,)
+    neutrality_equal : ndarray, shape (b,)
+        Neutrality if stake were equal and identities verified.
     cutoff : ndarray, shape (b, 10)
         D(b) for coalitions of at most 1 to 10 principals.
     worst_sybil_play, worst_neutrality_play : str
@@ -42,6 +44,7 @@ class Scores:
     quality: FloatArray
     quality_attacked: FloatArray
     minimum: FloatArray
+    neutrality_equal: FloatArray
     cutoff: FloatArray
     worst_sybil_play: str
     worst_neutrality_play: str
@@ -76,7 +79,7 @@ def score(
     harm = damage(cells, budget, sample)
     curve = _by_size(harm, coalitions)
     resistance = 1 - np.clip(taken.max(axis=(1, 2)), 0, 1)
-    neutrality = 1 - curve[:, [size - 1 for size in budget.insiders]].mean(axis=1)
+    neutrality = _spared(curve, budget)
     quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
     attacked = np.minimum(quality, _attacked_quality(cells, budget, sample))
     counted = (resistance, neutrality, attacked) if knows_quality else (resistance, neutrality)
@@ -86,6 +89,7 @@ def score(
         quality,
         attacked,
         np.min(counted, axis=0),
+        _spared(_by_size(_damage_at_equal_stake(cells, sample), by_stake()), budget),
         curve,
         _worst_sybil(taken[0], suite, budget),
         _worst_neutrality(harm[0], curve[0], suite, coalitions, budget),
@@ -120,13 +124,9 @@ def damage(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
     that is more. A coalition buys identities out of its honest pay; plays that it cannot
     afford do minus infinity.
     """
-    lost = _mean(sample, loss(cells.twin_pay, cells.twin_fair[:, None, None]))
-    before = _mean(sample, cells.paid)[:, None, None]
-    after = _mean(sample, cells.twin_paid)
-    burnt = 1 - np.divide(after, before, out=np.ones_like(after), where=before >= NOTHING)
+    harm = _harm(cells.twin_pay, cells.twin_fair, cells.twin_paid, cells.paid, sample)
     price = budget.identity_cost * cells.twin_extra[0]
     affordable = price <= _mean(sample, cells.coalition_fair)[:, :, None] + NOTHING
-    harm = np.clip(np.maximum(lost, burnt), 0, 1)
     return np.where(affordable, harm, -np.inf)
 
 
@@ -134,6 +134,24 @@ def cutoff_number(curve: FloatArray) -> int | None:
     """Return the fewest principals who can cut a miner off, from D(1), D(2), ...; else None."""
     reached = np.flatnonzero(curve >= DELTA)
     return int(reached[0]) + 1 if reached.size else None
+
+
+def _damage_at_equal_stake(cells: Cell, sample: FloatArray) -> FloatArray:
+    return _harm(cells.equal_pay, cells.equal_fair, cells.equal_paid, cells.equal_honest, sample)
+
+
+def _harm(
+    twins: FloatArray, fair: FloatArray, paid: FloatArray, honest: FloatArray, sample: FloatArray
+) -> FloatArray:
+    lost = _mean(sample, loss(twins, fair[:, None, None]))
+    before = _mean(sample, honest)[:, None, None]
+    after = _mean(sample, paid)
+    burnt = 1 - np.divide(after, before, out=np.ones_like(after), where=before >= NOTHING)
+    return np.clip(np.maximum(lost, burnt), 0, 1)
+
+
+def _spared(curve: FloatArray, budget: Budget) -> FloatArray:
+    return np.asarray(1 - curve[:, [size - 1 for size in budget.insiders]].mean(axis=1))
 
 
 def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:

@@ -14,7 +14,16 @@ from trilemma.contract import Entrant, Pay
 from trilemma.model import FloatArray, IntArray, Play, World
 from trilemma.scene import Scene
 
-__all__ = ["LARGEST_COALITION", "Coalition", "Outcome", "TwinTest", "grown", "loss", "scripted"]
+__all__ = [
+    "LARGEST_COALITION",
+    "Coalition",
+    "Outcome",
+    "TwinTest",
+    "by_stake",
+    "grown",
+    "loss",
+    "scripted",
+]
 
 LARGEST_COALITION = 10
 PROMISING = 12  # kinds of principals that a coalition may grow by, at every step
@@ -99,14 +108,19 @@ def loss(twins: FloatArray, honest: FloatArray) -> FloatArray:
     return np.asarray(np.clip(1 - kept, 0, 1))
 
 
+def by_stake() -> list[Coalition]:
+    """Return the coalitions of the 1 to 10 largest principals."""
+    return _prefixes(range(LARGEST_COALITION))
+
+
 def scripted(world: World) -> list[Coalition]:
     """Return the 1 to 10 largest principals, then seat holders first, then both in turn."""
-    by_stake = list(range(min(LARGEST_COALITION, world.stake.size)))
+    largest = list(range(min(LARGEST_COALITION, world.stake.size)))
     ranked = [int(owner) for owner in _ranked(world)]
     holders = [ranked.index(int(owner)) for owner in world.validator_owner[world.seats]]
-    by_seat = list(dict.fromkeys([*holders, *by_stake]))
-    in_turn = [rank for pair in zip(by_seat, by_stake, strict=False) for rank in pair]
-    orders = (by_stake, by_seat, list(dict.fromkeys(in_turn)))
+    by_seat = list(dict.fromkeys([*holders, *largest]))
+    in_turn = [rank for pair in zip(by_seat, largest, strict=False) for rank in pair]
+    orders = (largest, by_seat, list(dict.fromkeys(in_turn)))
     return _prefixes(*orders)
 
 

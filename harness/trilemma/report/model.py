@@ -19,6 +19,8 @@ class Side:
     identities : int
         K: identities that a principal may use per role.
     sybil_resistance, neutrality, quality, quality_attacked, minimum : Interval
+    neutrality_equal : Interval
+        Neutrality if stake were equal and identities verified.
     worst_sybil_play, worst_neutrality_play : str
     cutoff : tuple of (int, float)
         The curve (b, D(b)).
@@ -37,6 +39,7 @@ class Side:
     quality: Interval
     quality_attacked: Interval
     minimum: Interval
+    neutrality_equal: Interval
     worst_sybil_play: str
     worst_neutrality_play: str
     cutoff: tuple[tuple[int, float], ...]

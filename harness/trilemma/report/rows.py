@@ -84,6 +84,7 @@ def _side(scores: Scores, budget: Budget, best: float, ranks: tuple[int, int]) -
         quality=interval(scores.quality),
         quality_attacked=interval(scores.quality_attacked),
         minimum=interval(scores.minimum),
+        neutrality_equal=interval(scores.neutrality_equal),
         worst_sybil_play=scores.worst_sybil_play,
         worst_neutrality_play=scores.worst_neutrality_play,
         cutoff=tuple((size, float(cut)) for size, cut in enumerate(curve, start=1)),

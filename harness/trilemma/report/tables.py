@@ -32,7 +32,21 @@ def text(report: Report) -> str:
     for row in report.rows:
         lines += [f"  {row.label:{width}}  takes by {row.free.worst_sybil_play}"]
         lines += [f"  {'':{width}}  cuts off by {row.free.worst_neutrality_play}"]
-    return "\n".join([*lines, "", *report.notes])
+    return "\n".join([*lines, "", *_curves(report, width), "", *report.notes])
+
+
+def _curves(report: Report, width: int) -> list[str]:
+    lines = [
+        "How far b principals cut a miner off, D(b), b = 1 to 10; and CN if stake were equal:",
+        f"  {'':{width}}  {'':>8}  {''.join(f'{b:>5}' for b in range(1, 11))}   CN equal",
+    ]
+    for row in report.rows:
+        for kind, side in (("verified", row.verified), ("free", row.free)):
+            curve = "".join(f"{cut:5.2f}" for _, cut in side.cutoff)
+            equal = f"{side.neutrality_equal.value:11.2f}" if side is row.verified else ""
+            name = row.label if side is row.verified else ""
+            lines.append(f"  {name:{width}}  {kind:>8}  {curve}{equal}")
+    return lines
 
 
 def markdown(report: Report) -> str:
