@@ -31,7 +31,8 @@ def weights(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if array.ndim != 2 or array.size == 0:
         raise UsageError(f"weights: expected (validators, miners), got shape {array.shape}")
     _non_negative("weights", array)
-    sums = array.sum(axis=1)
+    with np.errstate(over="ignore"):
+        sums = array.sum(axis=1)
     if not np.isfinite(sums).all():
         row = int(np.flatnonzero(~np.isfinite(sums))[0])
         raise UsageError(f"weights: row {row} sums to {sums[row]}; scale it down")

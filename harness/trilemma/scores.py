@@ -147,7 +147,7 @@ def _harm(
     before = _mean(sample, honest)[:, None, None]
     after = _mean(sample, paid)
     burnt = 1 - np.divide(after, before, out=np.ones_like(after), where=before >= NOTHING)
-    return np.clip(np.maximum(lost, burnt), 0, 1)
+    return np.asarray(np.clip(np.maximum(lost, burnt), 0, 1))
 
 
 def _spared(curve: FloatArray, budget: Budget) -> FloatArray:
