@@ -115,6 +115,8 @@ def measure(
     attacked = _measure_sybil(sybil, suite.sybil, budget, xi, entrants)
     cut = _measure_twins(TwinTest.of(twin), suite.neutrality, xi, entrants)
     equal = _measure_equal(twin, suite.neutrality, xi, entrants)
+    for entrant, _ in entrants.values():
+        entrant.confirm()
     uniform = {"sybil_uniform": _uniform(sybil), "twin_uniform": _uniform(twin)}
     return {
         label: Cell(**attacked[label], **cut[label], **equal[label], **uniform)
@@ -191,12 +193,10 @@ def _measure_twins(
     entrants: Entrants,
 ) -> dict[str, Part]:
     scenes = test.honest()
-    first: dict[str, Pay] = {}
     parts: dict[str, Part] = {}
     for label, (entrant, coalitions) in entrants.items():
         pays = [pay for scene in scenes if (pay := entrant.pay(scene.epoch, twice=True))]
         if len(pays) == len(scenes):
-            first[label] = pays[0]
             parts[label] = _when_honest(test, scenes, pays, entrant, coalitions, xi)
             parts[label].update(_blank(len(coalitions), len(plays)))
     for coalition in dict.fromkeys(c for _, coalitions in entrants.values() for c in coalitions):
@@ -209,9 +209,6 @@ def _measure_twins(
                     parts[label]["twin_pay"][at] = done.twins
                     parts[label]["twin_paid"][at] = done.paid
                     parts[label]["twin_extra"][at] = extra
-    for label, (entrant, _) in entrants.items():
-        # A second look at the first epoch: state that hides between calls shows here.
-        entrant.pay(scenes[0].epoch, like=first.get(label))
     return parts
 
 

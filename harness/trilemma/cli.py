@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,7 +135,8 @@ def compare(
         given = {name: value for name, value in preset.items() if value is not None}
         source = _source(network, given, noise=noise, clone_detection=clone_detection)
         target = _target(json)
-        with _bar(quiet) as progress:
+        # What a plug-in prints must not end up between the data.
+        with _bar(quiet) as progress, redirect_stdout(sys.stderr):
             report = compare(
                 mechanisms or None,
                 world=source,
@@ -190,7 +191,10 @@ def _print(report: Report, target: Path | None) -> None:
         typer.echo(report.to_json(), nl=False)
         return
     if target is not None:
-        target.write_text(report.to_json())
+        try:
+            target.write_text(report.to_json())
+        except OSError as error:
+            raise DataError(f"{target}: cannot write the JSON ({error.strerror})") from error
     typer.echo(str(report))
 
 

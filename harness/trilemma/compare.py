@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,10 @@ import numpy as np
 from trilemma import registry
 from trilemma.attacks import NEUTRALITY, SYBIL, plays
 from trilemma.cells import Cell, Suite, measure, stack
-from trilemma.contract import Entrant
+from trilemma.checks import real, whole
+from trilemma.contract import Entrant, copied
 from trilemma.errors import TrilemmaError, UsageError
-from trilemma.executor import spread
+from trilemma.executor import Spread, crew
 from trilemma.model import Budget, Mechanism
 from trilemma.report import Failure, Report
 from trilemma.report.rows import rows_of
@@ -25,6 +25,7 @@ from trilemma.worlds import Preset, Source, world_seed
 
 __all__ = ["Progress", "compare"]
 
+PILOT = -1  # where a failure is no world's
 PILOTS = 2  # worlds in which coalitions are grown before the comparison
 FIXED = ("version", "seed", "world", "xi", "stakes", "identities")  # what every cell depends on
 
@@ -79,31 +80,28 @@ def compare(
     DataError
         If `out` cannot be used.
     """
-    _check(worlds, xi, seed, workers)
-    source, budget = world or Preset(), budget or Budget()
-    loaded, broken = registry.load_each(None if mechanisms is None else list(mechanisms))
-    run = _Run(source, worlds, budget, xi, seed)
+    worlds, seed = whole("worlds", worlds, 1), whole("seed", seed, 0)
+    crew_size = (os.cpu_count() or 1) if workers is None else whole("workers", workers, 1)
+    loaded, broken = registry.load_each(_listed(mechanisms))
+    run = _Run(world or Preset(), worlds, budget or Budget(), real("xi", xi, 0, 1), seed)
     store = None if out is None else Store(Path(out), run.asked(list(loaded)), FIXED)
-    workers = workers or os.cpu_count() or 1
-    run.enter(loaded, workers, store)
-    run.measure(workers, store, progress)
+    run.enter(loaded, store)
+    with crew(run, crew_size) as spread:
+        run.grow(spread, store)
+        run.measure(spread, store, progress)
     return run.report(broken)
 
 
-def _check(worlds: int, xi: float, seed: int, workers: int | None) -> None:
-    for name, value, fits, demand in (
-        ("worlds", worlds, worlds >= 1, "at least 1"),
-        ("xi", xi, 0 <= xi <= 1, "in [0, 1]"),
-        ("seed", seed, seed >= 0, "not negative"),
-        ("workers", workers, workers is None or workers >= 1, "at least 1"),
-    ):
-        if not fits:
-            raise UsageError(f"{name} must be {demand}, not {value!r}")
+def _listed(mechanisms: Iterable[str | Mechanism] | None) -> list[str | Mechanism] | None:
+    if isinstance(mechanisms, str):
+        raise UsageError(f"expected a list of mechanisms; write [{mechanisms!r}]")
+    return None if mechanisms is None else list(mechanisms)
 
 
 @dataclass
 class _Contestant:
     mechanism: Mechanism
+    unused: Mechanism
     key: str
     coalitions: list[Coalition] = field(default_factory=list)
     cells: dict[int, Cell] = field(default_factory=dict)
@@ -138,67 +136,85 @@ class _Run:
             "mechanisms": list(labels),
         }
 
-    def enter(self, loaded: Mapping[str, Mechanism], workers: int, store: Store | None) -> None:
-        """Find finished cells, and the coalitions to try against each mechanism."""
-        new = []
+    def enter(self, loaded: Mapping[str, Mechanism], store: Store | None) -> None:
+        """Find what is kept of each mechanism: its coalitions and its finished cells."""
         for label, mechanism in loaded.items():
-            contestant = _Contestant(mechanism, f"{label} {code_of(mechanism)}")
+            key = f"{label} {code_of(mechanism)}"
+            contestant = _Contestant(mechanism, copied(mechanism), key)
             self.contestants[label] = contestant
             coalitions = store.load_coalitions(contestant.key) if store else None
             if store and coalitions:
                 found = {n: store.load(contestant.key, n) for n in range(self.worlds)}
                 contestant.cells = {number: cell for number, cell in found.items() if cell}
                 contestant.coalitions = coalitions
-            else:
-                # One call here compiles what the workers share.
-                Entrant(label, mechanism).pay(self.pilots[0].honest()[0].epoch)
-                new.append(label)
-        for at, (coalitions, calls) in spread(partial(self._grown, new), range(len(new)), workers):
-            contestant = self.contestants[new[at]]
-            contestant.coalitions, contestant.calls = coalitions, calls
-            if store:
+
+    def grow(self, spread: Spread, store: Store | None) -> None:
+        """Find the coalitions to try against each mechanism that has none yet."""
+        new = [(label,) for label, it in self.contestants.items() if not it.coalitions]
+        for (label,), (coalitions, calls, failure) in spread("coalitions", new):
+            contestant = self.contestants[label]
+            contestant.coalitions = coalitions
+            contestant.calls += calls
+            if failure:
+                contestant.failures[PILOT] = failure
+            elif store:
                 store.save_coalitions(contestant.key, coalitions)
 
-    def _grown(self, labels: Sequence[str], at: int) -> tuple[list[Coalition], int]:
-        entrant = Entrant(labels[at], self.contestants[labels[at]].mechanism)
+    def coalitions(self, label: str) -> tuple[list[Coalition], int, str]:
+        """Return the coalitions to try against a mechanism, with calls made and its failure."""
+        entrant = self._entrant(label)
         extra = grown(entrant, self.pilots, self.xi)
-        return list(dict.fromkeys([*self.scripted, *extra])), entrant.calls
+        entrant.confirm()
+        coalitions = list(dict.fromkeys([*self.scripted, *extra]))
+        return coalitions, entrant.calls, str(entrant.failure or "")
 
-    def measure(self, workers: int, store: Store | None, progress: Progress | None) -> None:
+    def measure(self, spread: Spread, store: Store | None, progress: Progress | None) -> None:
         """Compute the missing cells, world by world, saving each as it comes."""
         total = self.worlds * len(self.contestants)
         done = sum(len(contestant.cells) for contestant in self.contestants.values())
-        wanted = [number for number in range(self.worlds) if self._missing(number)]
+        jobs = [(n, missing) for n in range(self.worlds) if (missing := self._missing(n))]
         if progress:
             progress(done, total)
-        for number, (cells, calls, failures) in spread(self._world, wanted, workers):
-            for label, cell in cells.items():
-                self.contestants[label].cells[number] = cell
-                if store:
-                    store.save(self.contestants[label].key, number, cell)
-            for label, count in calls.items():
-                self.contestants[label].calls += count
-            for label, reason in failures.items():
-                self.contestants[label].failures[number] = reason
-            done += len(calls)
+        for (number, missing), (cells, calls, failures) in spread("world", jobs):
+            for label in missing:
+                self._collect(label, number, cells.get(label), failures.get(label), store)
+                self.contestants[label].calls += calls[label]
+            done += len(missing)
             if progress:
                 progress(done, total)
 
-    def _missing(self, number: int) -> list[str]:
-        return [label for label, it in self.contestants.items() if number not in it.cells]
-
-    def _world(self, number: int) -> tuple[dict[str, Cell], dict[str, int], dict[str, str]]:
-        """Return the missing cells of one world, with calls made and failures, by label."""
-        entrants = {
-            label: (Entrant(label, it.mechanism), it.coalitions)
-            for label in self._missing(number)
-            for it in [self.contestants[label]]
+    def _missing(self, number: int) -> dict[str, list[Coalition]]:
+        return {
+            label: contestant.coalitions
+            for label, contestant in self.contestants.items()
+            if number not in contestant.cells
         }
+
+    def world(
+        self, number: int, missing: Mapping[str, list[Coalition]]
+    ) -> tuple[dict[str, Cell], dict[str, int], dict[str, str]]:
+        """Return the missing cells of one world, with calls made and failures, by label."""
+        entrants = {label: (self._entrant(label), tried) for label, tried in missing.items()}
         seed = world_seed(self.seed, number)
         cells = measure(self.source, seed, self.suite, self.budget, self.xi, entrants)
         calls = {label: entrant.calls for label, (entrant, _) in entrants.items()}
         failures = {label: str(e.failure) for label, (e, _) in entrants.items() if e.failure}
         return cells, calls, failures
+
+    def _entrant(self, label: str) -> Entrant:
+        contestant = self.contestants[label]
+        return Entrant(label, contestant.mechanism, contestant.unused)
+
+    def _collect(
+        self, label: str, number: int, cell: Cell | None, failure: str | None, store: Store | None
+    ) -> None:
+        contestant = self.contestants[label]
+        if failure:
+            contestant.failures[number] = failure
+        if cell:
+            contestant.cells[number] = cell
+        if cell and store:
+            store.save(contestant.key, number, cell)
 
     def report(self, broken: Mapping[str, TrilemmaError]) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
@@ -230,7 +246,11 @@ class _Run:
             yield Failure(spec, str(error))
         for label, contestant in self.contestants.items():
             if contestant.failures:
-                number = min(contestant.failures)
-                where = f"world {number} (world seed {world_seed(self.seed, number)})"
-                count = f"{len(contestant.failures)} of {self.worlds} worlds, first in {where}"
-                yield Failure(label, f"{contestant.failures[number]} [{count}]")
+                yield Failure(label, self._where(contestant.failures))
+
+    def _where(self, failures: dict[int, str]) -> str:
+        numbers = sorted(set(failures) - {PILOT})
+        if not numbers:
+            return f"{failures[PILOT]} [while coalitions were grown]"
+        first = f"world {numbers[0]} (world seed {world_seed(self.seed, numbers[0])})"
+        return f"{failures[numbers[0]]} [{len(numbers)} of {self.worlds} worlds, first in {first}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from trilemma.errors import PluginError
 from trilemma.model import OVERPAYMENT, AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
-__all__ = ["Entrant", "Pay", "call", "call_twice"]
+__all__ = ["Entrant", "Pay", "call", "call_twice", "copied"]
+
+KEPT = 61  # every so many answers one is kept, to be asked for again: 1.6 % more calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,54 +27,18 @@ class Pay:
         return float(xi * self.validators.sum() + (1 - xi) * self.miners.sum())
 
 
-def call(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
-    """Return what a mechanism pays in an epoch.
-
-    Raises
-    ------
-    PluginError
-        If it raises, or answers with a wrong shape, NaN, a negative or an over-paying pool.
-    """
-    try:
-        answer = mechanism(epoch)
-    except Exception as error:
-        raise PluginError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
-    rewards = answer if isinstance(answer, Rewards) else Rewards(answer)
-    n, m = epoch.weights.shape
-    miners = _pool(name, "miners", rewards.miners, m)
-    if rewards.validators is None:
-        return Pay(miners, _by_stake(epoch.stake))
-    return Pay(miners, _pool(name, "validators", rewards.validators, n))
-
-
-def call_twice(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
-    """Return what a mechanism pays, having asked twice and looked whether the epoch survived.
-
-    Raises
-    ------
-    PluginError
-        As `call`; also for two answers to one epoch, and for an epoch written to.
-    """
-    before = (epoch.stake.copy(), epoch.weights.copy())
-    first, second = call(name, mechanism, epoch), call(name, mechanism, epoch)
-    if not (np.array_equal(before[0], epoch.stake) and np.array_equal(before[1], epoch.weights)):
-        raise PluginError(f"{name} wrote to the epoch it was given; copy the array first")
-    refuse_change(name, first, second)
-    return first
-
-
-def refuse_change(name: str, first: Pay, second: Pay) -> None:
-    """Raise unless two answers to one epoch are the same to the last bit."""
-    same_miners = np.array_equal(first.miners, second.miners)
-    if not (same_miners and np.array_equal(first.validators, second.validators)):
-        raise PluginError(
-            f"{name} gave two answers for one epoch; a mechanism is a function of the epoch "
-            "(offer the expectation of a lottery, and keep state in `carry`)"
-        )
-
-
 class Entrant:
     """A mechanism on its way through the evaluation; it drops out where it fails.
+
+    Parameters
+    ----------
+    label : str
+        Its name in messages.
+    mechanism : Mechanism
+        The one that is asked.
+    unused : Mechanism, optional
+        A copy that was never asked anything. What it answers shows whether the answers of the
+        other depend on what it was asked before.
 
     Attributes
     ----------
@@ -81,34 +48,100 @@ class Entrant:
         Why it dropped out.
     """
 
-    def __init__(self, label: str, mechanism: Mechanism) -> None:
+    def __init__(self, label: str, mechanism: Mechanism, unused: Mechanism | None = None) -> None:
         self.label = label
         self.mechanism = mechanism
+        self.unused = unused or mechanism
         self.calls = 0
         self.failure: PluginError | None = None
+        self._kept: list[tuple[Epoch, Pay]] = []
 
-    def pay(self, epoch: Epoch, *, like: Pay | None = None, twice: bool = False) -> Pay | None:
-        """Return what the mechanism pays, asked twice or compared with an earlier answer.
-
-        None once it has broken the contract.
-        """
+    def pay(self, epoch: Epoch, *, twice: bool = False) -> Pay | None:
+        """Return what the mechanism pays; None once it has broken the contract."""
         if self.failure is not None:
             return None
-        self.calls += 2 if twice else 1
+        self.calls += 1 + twice
         try:
             answer = (call_twice if twice else call)(self.label, self.mechanism, epoch)
-            if like is not None:
-                refuse_change(self.label, like, answer)
         except PluginError as error:
             self.failure = error
             return None
+        if self.calls % KEPT < 1 + twice:
+            self._kept.append((epoch, answer))
         return answer
+
+    def confirm(self) -> None:
+        """Ask a copy without a past for some of the answers again, last one first."""
+        while self._kept and self.failure is None:
+            epoch, answer = self._kept.pop()
+            self.calls += 1
+            try:
+                _refuse_change(self.label, answer, call(self.label, copied(self.unused), epoch))
+            except PluginError as error:
+                self.failure = error
+
+
+def call(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
+    """Return what a mechanism pays in an epoch.
+
+    Raises
+    ------
+    PluginError
+        If it raises, writes to the epoch, or answers with a wrong shape, NaN, a negative or an
+        over-paying pool.
+    """
+    shown = epoch.replace()  # its own: others see the same arrays, which nobody can write to
+    try:
+        answer = mechanism(shown)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
+    if not epoch.is_same(shown):
+        raise PluginError(f"{name} wrote to the epoch it was given; copy what you change")
+    rewards = answer if isinstance(answer, Rewards) else Rewards(answer)
+    n, m = epoch.weights.shape
+    miners = _pool(name, "miners", rewards.miners, m)
+    if rewards.validators is None:
+        return Pay(miners, _by_stake(epoch.stake))
+    return Pay(miners, _pool(name, "validators", rewards.validators, n))
+
+
+def call_twice(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
+    """Return what a mechanism pays, having asked twice.
+
+    Raises
+    ------
+    PluginError
+        As `call`; also for two answers to one epoch.
+    """
+    first = call(name, mechanism, epoch)
+    _refuse_change(name, first, call(name, mechanism, epoch))
+    return first
+
+
+def copied(mechanism: Mechanism) -> Mechanism:
+    """Return a deep copy of a mechanism, or itself where it cannot be copied."""
+    try:
+        return deepcopy(mechanism)
+    except Exception:  # a lock, an open file, a copy method that fails: anything may be in there
+        return mechanism
+
+
+def _refuse_change(name: str, first: Pay, second: Pay) -> None:
+    same_miners = np.array_equal(first.miners, second.miners)
+    if not (same_miners and np.array_equal(first.validators, second.validators)):
+        raise PluginError(
+            f"{name} gave two answers for one epoch; a mechanism is a function of the epoch "
+            "(offer the expectation of a lottery, and keep state in `carry`)"
+        )
 
 
 def _pool(name: str, pool: str, values: AnyArray, size: int) -> FloatArray:
     try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        array = array.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
         raise PluginError(f"{name}: rewards for {pool} are not numbers ({_line(error)})") from error
     if array.shape != (size,):
         raise PluginError(f"{name}: rewards for {pool} have shape {array.shape}, not ({size},)")
@@ -133,5 +166,5 @@ def _by_stake(stake: AnyArray) -> FloatArray:
     return np.asarray(stake / total) if total > 0 else np.zeros(stake.shape)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     return " ".join(str(error).split()) or "no message"

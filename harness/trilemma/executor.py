@@ -7,34 +7,36 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 from trilemma.errors import PluginError
 
-__all__ = ["spread"]
+__all__ = ["CAN_FORK", "Spread", "crew"]
 
-T = TypeVar("T")
+Job: TypeAlias = tuple[Any, ...]
+Spread: TypeAlias = Callable[[str, Iterable[Job]], Iterator[tuple[Job, Any]]]
+"""Calls a method of the shared object once for every tuple of arguments; yields the tuple and
+the result, as they come."""
 
 # Threads do not help: between two kernel calls a mechanism holds the interpreter (two threads
 # took 1.4 times as long as one). A forked process has every plug-in already, however it came.
 CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
 
 
-def spread(
-    task: Callable[[int], T], numbers: Iterable[int], workers: int
-) -> Iterator[tuple[int, T]]:
-    """Do a task for every number; yield each number with its result, as they come.
+@contextmanager
+def crew(shared: object, workers: int) -> Iterator[Spread]:
+    """Give a way to call methods of an object in other processes.
 
     Parameters
     ----------
-    task : callable
-        Its results must survive pickling.
-    numbers : iterable of int
+    shared : object
+        Every process has it as it is now; arguments and results must survive pickling.
     workers : int
-        Processes. With one, or where processes cannot be forked (anywhere but on Linux), the
-        tasks are done here, in order.
+        Processes. With one, or where processes cannot be forked (anywhere but on Linux),
+        methods are called here, in order.
 
     Raises
     ------
@@ -42,39 +44,40 @@ def spread(
         If a worker process dies.
     """
     if workers == 1 or not CAN_FORK:
-        yield from ((number, task(number)) for number in numbers)
+        yield lambda method, jobs: ((job, getattr(shared, method)(*job)) for job in jobs)
         return
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, context, _adopt, (task,)) as pool:
-        futures = _submitted(pool, numbers)
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise PluginError(
-                "a worker process died, perhaps in a plug-in; --workers 1 shows where"
-            ) from error
-        except (GeneratorExit, KeyboardInterrupt):
-            pool.shutdown(cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(workers, context, _adopt, (shared,))
+    try:
+        yield lambda method, jobs: _spread(pool, method, jobs)
+    except BrokenProcessPool as error:
+        raise PluginError(
+            "a worker process died, perhaps in a plug-in; --workers 1 shows where"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _submitted(pool: ProcessPoolExecutor, numbers: Iterable[int]) -> dict[Future[Any], int]:
+def _spread(
+    pool: ProcessPoolExecutor, method: str, jobs: Iterable[Job]
+) -> Iterator[tuple[Job, Any]]:
     with warnings.catch_warnings():
         # From Python 3.12 on, forking beside any thread warns; numpy keeps idle ones, which
         # take care of themselves.
         warnings.filterwarnings("ignore", ".*multi-threaded.*", DeprecationWarning)
-        return {pool.submit(_run, number): number for number in numbers}
+        futures = {pool.submit(_call, method, job): job for job in jobs}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
 
 
-_task: Callable[[int], Any]
+_shared: object
 
 
-def _adopt(task: Callable[[int], Any]) -> None:
-    global _task
-    _task = task
+def _adopt(shared: object) -> None:
+    global _shared
+    _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
 
 
-def _run(number: int) -> Any:
-    return _task(number)
+def _call(method: str, job: Job) -> Any:
+    return getattr(_shared, method)(*job)

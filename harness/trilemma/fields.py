@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from trilemma.errors import UsageError
 
-__all__ = ["normalised", "real", "same", "seats", "signs", "stake", "weights"]
+__all__ = ["flows", "normalised", "same", "seats", "signs", "stake", "tenure", "weights"]
 
 SUMS_TO_ONE = 1e-12  # rows this close are left as they are, so that validation is idempotent
 
@@ -22,6 +22,9 @@ def stake(value: npt.ArrayLike) -> npt.NDArray[Any]:
     whole = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max
     array = array.astype(np.int64 if whole else np.float64)
     _non_negative("stake", array)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(array.sum(dtype=np.float64)):
+            raise UsageError("stake: the total is infinite; scale it down")
     return _freeze(array)
 
 
@@ -60,7 +63,7 @@ def seats(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.int64]
 def signs(name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
     """Return ballots or orders as int8 in {-1, 0, 1}; zeros by default."""
     if value is None:
-        return np.broadcast_to(np.int8(0), shape)
+        return np.broadcast_to(ABSTAIN, shape)
     array = _numbers(name, value)
     same(name, array.shape, shape, "as stake, weights and seats have it")
     odd = (array != 0) & (np.abs(array) != 1)
@@ -69,16 +72,27 @@ def signs(name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt
     return _freeze(array.astype(np.int8))
 
 
-def real(
-    name: str, value: npt.ArrayLike | None, shape: tuple[int, ...], default: float
-) -> npt.NDArray[np.float64]:
-    """Return a real-valued field as float64, or its default everywhere."""
+def flows(value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Return token flows as finite float64; zeros by default."""
     if value is None:
-        return np.broadcast_to(np.float64(default), shape)
-    array = _numbers(name, value).astype(np.float64)
-    same(name, array.shape, shape, "as stake and weights have it")
-    if np.isnan(array).any():
-        raise UsageError(f"{name}: nan {_place(np.isnan(array))}")
+        return np.broadcast_to(NO_FLOW, shape)
+    array = _numbers("flows", value).astype(np.float64)
+    same("flows", array.shape, shape, "as stake and weights have it")
+    if not np.isfinite(array).all():
+        bad = ~np.isfinite(array)
+        raise UsageError(f"flows: expected finite numbers, got {array[bad][0]!s} {_place(bad)}")
+    return _freeze(array)
+
+
+def tenure(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.float64]:
+    """Return tenures as float64, not negative, perhaps infinite; infinite by default."""
+    if value is None:
+        return np.broadcast_to(FOREVER, (validators,))
+    array = _numbers("tenure", value).astype(np.float64)
+    same("tenure", array.shape, (validators,), "as stake has it")
+    if not (array >= 0).all():
+        bad = ~(array >= 0)
+        raise UsageError(f"tenure: expected 0 or more, got {array[bad][0]!s} {_place(bad)}")
     return _freeze(array)
 
 
@@ -97,14 +111,14 @@ def same(name: str, got: tuple[int, ...], expected: tuple[int, ...], why: str) -
 def _numbers(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise UsageError(f"{name}: not an array of numbers ({error})") from error
     if array.dtype.kind == "b":
         return array.astype(np.int64)
     if array.dtype.kind == "O":
         try:
             return array.astype(np.float64)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise UsageError(f"{name}: not an array of numbers ({error})") from error
     if array.dtype.kind not in "iuf":
         raise UsageError(f"{name}: expected real numbers, got {array.dtype}")
@@ -125,6 +139,10 @@ def _place(mask: npt.NDArray[np.bool_]) -> str:
 
 
 def _freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a view that its holder cannot make writeable again."""
-    array.setflags(write=False)
-    return array.view()
+    """Return a copy in memory that nobody can make writeable again: that of a bytes object."""
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
+
+
+ABSTAIN, NO_FLOW, FOREVER = (
+    _freeze(np.array(value)) for value in (np.int8(0), np.float64(0), np.float64(np.inf))
+)

@@ -5,15 +5,16 @@ Shapes are stated here, once: n validators, m miners, k privileged seats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from trilemma import fields
+from trilemma.checks import real, whole
 from trilemma.errors import UsageError
 
 __all__ = ["Budget", "Epoch", "Mechanism", "Play", "Rewards", "World"]
@@ -92,8 +93,8 @@ class Epoch:
             votes=fields.signs("votes", votes, (n, m)),
             seats=sitting,
             orders=fields.signs("orders", orders, (sitting.size, m)),
-            flows=fields.real("flows", flows, (n, m), 0.0),
-            tenure=fields.real("tenure", tenure, (n,), np.inf),
+            flows=fields.flows(flows, (n, m)),
+            tenure=fields.tenure(tenure, n),
             chain=chain,
             carry=carry,
         )
@@ -110,15 +111,30 @@ class Epoch:
             epoch._set(carry=carry)
         return epoch
 
+    def is_same(self, other: Self) -> bool:
+        """Tell whether two epochs hold the very same objects."""
+        return all(value is other.__dict__.get(name) for name, value in self.__dict__.items())
+
     def _set(self, **values: Any) -> None:
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"an Epoch is immutable: cannot set {name!r}")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"an Epoch is immutable: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Arrays that travelled are writeable; the constructor freezes them again.
+        optional = {name: getattr(self, name) for name in _OPTIONAL}
+        return partial(Epoch, **optional), (self.stake, self.weights)
+
     def __repr__(self) -> str:
         n, m = self.weights.shape
         return f"Epoch({n} validators, {m} miners, {self.seats.size} seats)"
+
+
+_OPTIONAL = ("votes", "seats", "orders", "flows", "tenure", "chain", "carry")
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +270,7 @@ class Play:
     identities : int
         Identities a principal needs per role, at most.
     baseline : callable
-        Turns the honest world into the one that `act` is judged against and applied to.
+        Turns the honest world into the one that the play is judged against.
     """
 
     attack: str
@@ -296,21 +312,25 @@ class Budget:
     evaluations: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "insiders", tuple(self.insiders))
-        demands: Mapping[str, tuple[bool, str]] = {
-            "stake": (0 <= self.stake < 1, "a share in [0, 1)"),
-            "identities": (1 <= self.identities <= MOST_IDENTITIES, f"in 1..{MOST_IDENTITIES}"),
-            "identity_cost": (0 <= self.identity_cost < np.inf, "finite and not negative"),
-            "insiders": (
-                bool(self.insiders) and all(1 <= size <= 10 for size in self.insiders),
-                "one or more coalition sizes in 1..10",
+        given: Any = self.insiders
+        if not isinstance(given, tuple | list) or not given:
+            raise UsageError(
+                "budget: insiders must be one or more coalition sizes in 1..10, as in (1, 3, 5), "
+                f"not {given!r}"
+            )
+        sizes = tuple(whole("budget: insiders", size, 1, 10) for size in given)
+        for name, value in {
+            "stake": real("budget: stake", self.stake, 0, 1, open_end=True),
+            "identities": whole("budget: identities", self.identities, 1, MOST_IDENTITIES),
+            "identity_cost": real(
+                "budget: identity_cost", self.identity_cost, 0, np.inf, open_end=True
             ),
-            "epochs": (self.epochs == 1, "1 (longer plays are not supported yet)"),
-            "evaluations": (self.evaluations == 0, "0 (adaptive search is not supported yet)"),
-        }
-        for name, (fits, demand) in demands.items():
-            if not fits:
-                raise UsageError(f"budget: {name} must be {demand}, not {getattr(self, name)!r}")
+            "insiders": sizes,
+            # Longer plays and adaptive search are refused until there is something behind them.
+            "epochs": whole("budget: epochs", self.epochs, 1, 1),
+            "evaluations": whole("budget: evaluations", self.evaluations, 0, 0),
+        }.items():
+            object.__setattr__(self, name, value)
 
     @property
     def stakes(self) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from trilemma.cells import Cell, Suite
 from trilemma.model import Budget, FloatArray
 from trilemma.twins import LARGEST_COALITION, Coalition, by_stake, loss
 
-__all__ = ["DELTA", "Scores", "cutoff_number", "damage", "extraction", "score", "within"]
+__all__ = ["DELTA", "NOTHING", "Scores", "cutoff_number", "damage", "extraction", "score", "within"]
 
 DELTA = 0.5  # a miner that loses this much is cut off
 NOTHING = 1e-9

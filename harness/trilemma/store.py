@@ -8,17 +8,20 @@ import os
 import re
 import sys
 import tempfile
-import zipfile
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from trilemma.cells import Cell
 from trilemma.errors import DataError, UsageError
+from trilemma.model import AnyArray
 from trilemma.specs import parameters
 from trilemma.twins import Coalition
 
@@ -48,21 +51,16 @@ class Store:
     def __init__(self, folder: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
         self.folder = folder
         path = folder / "run.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with _keeping(folder):
+            (folder / "cells").mkdir(parents=True, exist_ok=True)
             if path.exists():
                 _refuse_other_run(path, asked, fixed)
             _write(path, json.dumps(asked, indent=2).encode())
-        except OSError as error:
-            raise DataError(f"{folder}: cannot keep the run here ({error.strerror})") from error
 
     def load(self, key: str, number: int) -> Cell | None:
         """Return the cell of one mechanism in one world; None where it is missing or torn."""
         arrays = _read(self._path(key, str(number)))
-        names = [field.name for field in fields(Cell)]
-        if arrays is None or set(names) != set(arrays):
-            return None
-        return Cell(**{name: arrays[name] for name in names})
+        return Cell(**arrays) if arrays and set(arrays) == {f.name for f in fields(Cell)} else None
 
     def save(self, key: str, number: int, cell: Cell) -> None:
         """Keep a finished cell."""
@@ -84,40 +82,45 @@ class Store:
 
     def _path(self, key: str, name: str) -> Path:
         readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", key)[:60]
-        return (
-            self.folder
-            / "cells"
-            / f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
-            / f"{name}.npz"
-        )
+        folder = f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
+        return self.folder / "cells" / folder / f"{name}.npz"
 
     def _save(self, key: str, name: str, arrays: dict[str, Any]) -> None:
-        path = self._path(key, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile() as file:
-            np.savez(file, **arrays)
-            file.seek(0)
-            _write(path, file.read())
+        path, file = self._path(key, name), BytesIO()
+        np.savez(file, **arrays, seal=_seal(arrays))
+        with _keeping(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, file.getvalue())
 
 
 def code_of(mechanism: object) -> str:
-    """Return a hash of the source that defines a mechanism and the mechanisms inside it.
+    """Return a hash of what a mechanism's label does not say.
 
-    Empty where there is no source to read, as in an interactive session.
+    That is the source that defines it, what a plain object holds, and the mechanisms inside.
     """
     kind = mechanism if inspect.isroutine(mechanism) else type(mechanism)
     source = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    if source is None or not Path(source).is_file():
-        return ""
-    inner = [code_of(value) for value in parameters(mechanism).values() if callable(value)]
-    return sha256(b"".join([Path(source).read_bytes(), *map(str.encode, inner)])).hexdigest()[:8]
+    parts = [Path(source).read_bytes() if source and Path(source).is_file() else b""]
+    if not is_dataclass(mechanism):
+        # An object shown by its address has another one in the next process: computed again.
+        parts.append(repr(sorted(getattr(mechanism, "__dict__", {}).items())).encode())
+    inner = filter(callable, parameters(mechanism).values())
+    return sha256(b"".join([*parts, *(code_of(it).encode() for it in inner)])).hexdigest()[:8]
+
+
+@contextmanager
+def _keeping(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{folder}: cannot keep the run here ({error.strerror})") from error
 
 
 def _refuse_other_run(path: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
     try:
         before = json.loads(path.read_text())
         found = {key: before[key] for key in fixed}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: not a run of this program; choose another folder") from error
     for key in fixed:
         if found[key] != json.loads(json.dumps(asked[key])):
@@ -128,12 +131,23 @@ def _refuse_other_run(path: Path, asked: dict[str, Any], fixed: Sequence[str]) -
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """Return the arrays of a file; None where it is missing or torn, to be computed again."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        # Torn by a crash, or not there yet: the cell is computed again either way.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            arrays = dict(found)
+        seal = arrays.pop("seal")
+    except (OSError, ValueError, TypeError, AttributeError, EOFError, KeyError, BadZipFile):
         return None
+    return arrays if np.array_equal(seal, _seal(arrays)) else None
+
+
+def _seal(arrays: dict[str, Any]) -> AnyArray:
+    """Return a hash of names, types, shapes and values."""
+    digest = sha256()
+    for name, array in sorted(arrays.items()):
+        array = np.ascontiguousarray(array).reshape(np.shape(array))
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _write(path: Path, data: bytes) -> None:

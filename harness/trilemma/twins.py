@@ -55,7 +55,7 @@ class Outcome:
 class TwinTest:
     """A world and its copy with the reports on the twins exchanged.
 
-    Summed over the two, honest reports treat the twins alike to the last bit of arithmetic.
+    Summed over the two, honest reports treat the twins alike, up to rounding.
     """
 
     pair: tuple[World, World]

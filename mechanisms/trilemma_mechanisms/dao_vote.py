@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
+from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.controls import share
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["DaoVote"]
@@ -49,7 +51,7 @@ class DaoVote:
         power = epoch.stake if self.electorate == "stake" else np.ones(epoch.stake.size, np.int64)
         rewards = self.inner(epoch.replace(stake=power))
         if not isinstance(rewards, Rewards):
-            rewards = Rewards(rewards, power / power.sum())
+            rewards = Rewards(rewards, share(power.astype(np.float64)))
         if not epoch.votes.any():
             return rewards
         suspended = self.suspended(power, epoch.votes)
@@ -57,10 +59,13 @@ class DaoVote:
 
     def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
         """Return which miners (m,) the ballots (n, m) suspend, voters counting `power` (n,)."""
-        in_favour = power @ (votes == 1)
-        cast = power @ (votes != 0)
-        heard = (cast > 0) & (cast >= self.quorum * power.sum())
-        return np.asarray(heard & (in_favour > self.threshold * cast))
+        units = kernels.stake_units(power)
+        cast = units @ (votes != 0)
+        in_favour = units @ (votes == 1)
+        heard = cast >= kernels.needed_support(self.quorum, int(units.sum()))
+        ballots = zip(in_favour.tolist(), cast.tolist(), strict=True)
+        carried = [kernels.exceeds(yes, self.threshold, all_) for yes, all_ in ballots]
+        return np.asarray(heard & carried)
 
 
 def _withheld(miners: AnyArray, suspended: AnyArray) -> AnyArray:

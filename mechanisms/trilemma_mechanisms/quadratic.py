@@ -35,5 +35,7 @@ class Quadratic:
             raise ValueError(f"power must be in [0, 1], not {self.power}")
 
     def __call__(self, epoch: Epoch) -> Rewards | AnyArray:
+        if self.power == 1:
+            return self.inner(epoch)  # whole stakes stay whole
         stake = epoch.stake / epoch.stake.max() if epoch.stake.any() else epoch.stake
         return self.inner(epoch.replace(stake=np.where(stake > 0, stake**self.power, 0.0)))

@@ -111,7 +111,7 @@ def copy_peers(world: World) -> World:
     if total == 0:
         return world
     mean = world.stake[peers] @ world.weights[peers] / total
-    return _report(world, np.broadcast_to(mean, (world.own_validators.size, mean.size)))
+    return _report(world, normalised(np.tile(mean, (world.own_validators.size, 1))))
 
 
 def reverse(world: World) -> World:

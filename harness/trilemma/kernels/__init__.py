@@ -5,7 +5,7 @@ Every kernel has a slow and obvious twin in ``tests/naive.py``.
 
 from __future__ import annotations
 
-from trilemma.kernels.consensus import consensus, needed_support, stake_units
+from trilemma.kernels.consensus import consensus, exceeds, needed_support, stake_units
 from trilemma.kernels.yuma import bonds_version_2, bonds_version_3, clip_and_rank, normalised
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "bonds_version_3",
     "clip_and_rank",
     "consensus",
+    "exceeds",
     "needed_support",
     "normalised",
     "stake_units",

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["consensus", "needed_support", "stake_units"]
+__all__ = ["consensus", "exceeds", "needed_support", "stake_units"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -59,8 +59,8 @@ def needed_support(kappa: float, total: int) -> int:
     Parameters
     ----------
     kappa : float
-        The share, read as the decimal that prints it: one of ten equal stakes reaches 0.1,
-        although the float nearest to a tenth is a little more.
+        The share, read as the simplest fraction it stands for: one of ten equal stakes reaches
+        0.1, although the float nearest to a tenth is a little more.
     total : int
         All stake, in units.
 
@@ -69,13 +69,20 @@ def needed_support(kappa: float, total: int) -> int:
     int
         At least 1, so that kappa = 0 asks for the most that anybody with stake reports.
     """
-    numerator, denominator = _as_written(float(kappa))
+    numerator, denominator = _as_meant(float(kappa))
     return max(1, -(-numerator * total // denominator))
 
 
+def exceeds(part: int, share: float, total: int) -> bool:
+    """Tell whether a part is more than a share of the total, exactly; see `needed_support`."""
+    numerator, denominator = _as_meant(float(share))
+    return part * denominator > numerator * total
+
+
 @lru_cache(maxsize=64)
-def _as_written(kappa: float) -> tuple[int, int]:
-    return Fraction(repr(kappa)).as_integer_ratio()
+def _as_meant(share: float) -> tuple[int, int]:
+    simple = Fraction(share).limit_denominator(10**6)
+    return (simple if float(simple) == share else Fraction(share)).as_integer_ratio()
 
 
 @njit(cache=True, nogil=True)

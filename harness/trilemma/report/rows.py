@@ -11,7 +11,7 @@ from trilemma import registry
 from trilemma.cells import Cell, Suite
 from trilemma.model import Budget, FloatArray, Mechanism
 from trilemma.report.model import Row, Side
-from trilemma.scores import Scores, cutoff_number, score
+from trilemma.scores import NOTHING, Scores, cutoff_number, score
 from trilemma.statistics import best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
 
@@ -67,7 +67,7 @@ def _sides(measured: Measured, suite: Suite, budget: Budget, knows_quality: bool
         for _, coalitions, cells in measured.values()
     ]
     # A rule whose pay has nothing to do with merit takes no part in the ranking.
-    minimums = np.array([np.where(one.quality > 0, one.minimum, -1.0) for one in scores])
+    minimums = np.array([np.where(one.quality > NOTHING, one.minimum, -1.0) for one in scores])
     best = best_share(minimums)
     return [
         _side(one, budget, float(best[place]), rank_interval(minimums, place))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from trilemma.scores import NOTHING
+
 if TYPE_CHECKING:
     from trilemma.report import Report, Row, Side
 
@@ -36,9 +38,11 @@ def verdict(report: Report) -> list[str]:
 def _best(report: Report, side: Callable[[Row], Side]) -> str:
     identities = side(report.rows[0]).identities
     start = f"Identities {'verified' if identities == 1 else 'free'} (K = {identities}): "
-    ahead = [row for row in report.rows if side(row).best > 0 and row.free.quality.value > 0]
+    ahead = [row for row in report.rows if side(row).best > 0 and row.free.quality.value > NOTHING]
     if not ahead:
         return start + "no rule's pay follows merit."
+    if report.worlds == 1:
+        return start + "differences not decisive: one world decides nothing."
     first = max(ahead, key=lambda row: side(row).best)
     if side(first).best >= DECISIVE:
         return start + (
@@ -55,7 +59,7 @@ def _ties(report: Report) -> Iterator[str]:
         return
     groups: dict[float, list[str]] = {}
     for row in report.rows:
-        if row.free.quality.value > 0:
+        if row.free.quality.value > NOTHING:
             groups.setdefault(round(row.verified.neutrality.value, 2), []).append(row.label)
     for value, labels in groups.items():
         if len(labels) > 1:
