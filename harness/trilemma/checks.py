@@ -18,8 +18,8 @@ def whole(name: str, value: Any, low: int, high: int | None = None) -> int:
     except TypeError:
         number = None
     if number is None or number < low or (high is not None and number > high):
-        bounds = f"in {low}..{high}" if high is not None else f"{low} or more"
-        raise UsageError(f"{name} must be a whole number {bounds}, not {value!r}")
+        bounds = f"a whole number, {low} or more" if high is None else f"in {low}..{high}"
+        raise UsageError(f"{name} must be {low if low == high else bounds}, not {value!r}")
     return number
 
 
@@ -27,7 +27,6 @@ def real(name: str, value: Any, low: float, high: float, *, open_end: bool = Fal
     """Return a real number of any type within its bounds; NaN is in none."""
     number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
     if number is None or not (low <= number <= high) or (open_end and number == high):
-        raise UsageError(
-            f"{name} must be in [{low:g}, {high:g}{')' if open_end else ']'}, not {value!r}"
-        )
+        end = ")" if open_end else "]"
+        raise UsageError(f"{name} must be in [{low:g}, {high:g}{end}, not {value!r}")
     return number

@@ -55,6 +55,7 @@ class Entrant:
         self.calls = 0
         self.failure: PluginError | None = None
         self._kept: list[tuple[Epoch, Pay]] = []
+        self._last: list[tuple[Epoch, Pay]] = []
 
     def pay(self, epoch: Epoch, *, twice: bool = False) -> Pay | None:
         """Return what the mechanism pays; None once it has broken the contract."""
@@ -66,12 +67,14 @@ class Entrant:
         except PluginError as error:
             self.failure = error
             return None
+        self._last = [(epoch, answer)]
         if self.calls % KEPT < 1 + twice:
-            self._kept.append((epoch, answer))
+            self._kept += self._last
         return answer
 
     def confirm(self) -> None:
-        """Ask a copy without a past for some of the answers again, last one first."""
+        """Ask a copy without a past for some of the answers again, the last one first."""
+        self._kept += self._last
         while self._kept and self.failure is None:
             epoch, answer = self._kept.pop()
             self.calls += 1

@@ -326,9 +326,10 @@ class Budget:
                 "budget: identity_cost", self.identity_cost, 0, np.inf, open_end=True
             ),
             "insiders": sizes,
-            # Longer plays and adaptive search are refused until there is something behind them.
-            "epochs": whole("budget: epochs", self.epochs, 1, 1),
-            "evaluations": whole("budget: evaluations", self.evaluations, 0, 0),
+            "epochs": whole("budget: epochs (longer plays are not there yet)", self.epochs, 1, 1),
+            "evaluations": whole(
+                "budget: evaluations (adaptive search is not there yet)", self.evaluations, 0, 0
+            ),
         }.items():
             object.__setattr__(self, name, value)
 

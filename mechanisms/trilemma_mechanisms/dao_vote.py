@@ -70,6 +70,4 @@ class DaoVote:
 
 def _withheld(miners: AnyArray, suspended: AnyArray) -> AnyArray:
     """Give the pay of suspended miners to the others in proportion; burn it if there are none."""
-    kept = np.where(suspended, 0.0, miners)
-    total = kept.sum()
-    return np.asarray(kept * (miners.sum() / total)) if total > 0 else kept
+    return np.asarray(miners.sum() * share(np.where(suspended, 0.0, miners)))
