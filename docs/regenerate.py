@@ -13,7 +13,7 @@ END = "<!-- end of generated part -->"
 
 def generated(report: Report) -> str:
     """Return the table and what it says, as Markdown."""
-    decided = [note for note in report.notes if note.startswith("Identities ")]
+    decided = [note for note in report.notes if note.startswith(("Identities ", "The ranking "))]
     size = (
         f"`trilemma compare`: {report.calls:,} mechanism calls, {report.plays} plays in each of "
         f"{report.worlds} worlds; {report.world['stake']} stake, {report.world['validators']} "

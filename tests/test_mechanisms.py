@@ -25,6 +25,7 @@ from trilemma_mechanisms.yuma import Yuma
 FloatArray = npt.NDArray[np.float64]
 
 patient = settings(deadline=None)  # the first call compiles
+brief = settings(patient, max_examples=40)  # of every one of many mechanisms
 
 SPECS = [
     *names(),
@@ -122,17 +123,22 @@ def test_the_ends_of_every_range_are_in_it(make: Callable[[], Mechanism]) -> Non
 # --- what binds all of them ----------------------------------------------------------------------
 
 TENTHS = st.integers(0, 10).map(lambda tenths: tenths / 10)
-REPORTS = st.sampled_from([0.0, 1.0, 2.0, 5e-324]) | st.floats(0, 1)
+REPORTS = st.sampled_from([0.0, 1.0, 2.0]) | st.floats(1e-6, 1)
+DUST = REPORTS | st.floats(0, 1e-300)
 STAKES = st.integers(0, 9) | st.sampled_from([0, 65535, 2**53 + 1])
 
 
 @st.composite
-def facts(draw: st.DrawFn, stakes: st.SearchStrategy[Any] = STAKES) -> dict[str, Any]:
+def facts(
+    draw: st.DrawFn,
+    stakes: st.SearchStrategy[Any] = STAKES,
+    reports: st.SearchStrategy[float] = REPORTS,
+) -> dict[str, Any]:
     n, m, k = draw(st.integers(1, 6)), draw(st.integers(1, 6)), draw(st.integers(0, 2))
     ballots = st.sampled_from([-1, 0, 1])
     return {
         "stake": draw(st.lists(stakes, min_size=n, max_size=n)),
-        "weights": draw(arrays(np.float64, (n, m), elements=REPORTS)),
+        "weights": draw(arrays(np.float64, (n, m), elements=reports)),
         "votes": draw(arrays(np.int8, (n, m), elements=ballots)),
         "seats": draw(st.lists(st.integers(0, n - 1), min_size=k, max_size=k)),
         "orders": draw(arrays(np.int8, (k, m), elements=ballots)),
@@ -140,8 +146,8 @@ def facts(draw: st.DrawFn, stakes: st.SearchStrategy[Any] = STAKES) -> dict[str,
 
 
 @ALL
-@patient
-@given(given=facts() | facts(TENTHS) | facts(st.floats(0, 1e300)))
+@brief
+@given(given=facts() | facts(TENTHS) | facts(st.floats(0, 1e300), DUST))
 def test_pay_is_valid_for_any_epoch(mechanism: Mechanism, given: dict[str, Any]) -> None:
     found = pay_twice(mechanism, **given)
     for pool in (found.miners, found.validators):
@@ -187,7 +193,7 @@ def test_one_validator_or_one_miner_is_enough(mechanism: Mechanism, shape: tuple
 
 
 @ALL
-@patient
+@brief
 @given(given=facts() | facts(TENTHS), random=st.randoms(use_true_random=False))
 def test_other_labels_for_the_same_identities_change_nobodys_pay(
     mechanism: Mechanism, given: dict[str, Any], random: Any
@@ -208,7 +214,7 @@ def test_other_labels_for_the_same_identities_change_nobodys_pay(
 
 
 @ALL
-@patient
+@brief
 @given(given=facts(), power=st.integers(-60, 60))
 def test_the_unit_of_stake_does_not_matter(
     mechanism: Mechanism, given: dict[str, Any], power: int
@@ -336,7 +342,7 @@ def test_the_chains_kappa_is_met_by_exactly_its_stake() -> None:
     assert supported(32767 / 65535, [1, 1], 1)
 
 
-@given(st.integers(1, 10**6), st.integers(1, 10**6))
+@given(st.integers(1, 65535), st.integers(1, 65535))
 @patient
 def test_a_kappa_given_as_a_fraction_is_met_by_exactly_that_fraction(part: int, rest: int) -> None:
     total = part + rest

@@ -9,8 +9,8 @@ from scipy.stats import kendalltau
 
 from trilemma.model import FloatArray
 from trilemma.statistics import (
+    beats,
     best_share,
-    differ,
     interval,
     kendall_tau,
     rank_interval,
@@ -123,16 +123,16 @@ def test_who_is_always_best_has_rank_one_and_ties_share_the_better_rank() -> Non
 
 
 @given(arrays(float, st.integers(2, 50), elements=shares))
-def test_nothing_differs_from_itself(values: FloatArray) -> None:
-    assert not differ(values, values.copy())
+def test_nothing_beats_itself(values: FloatArray) -> None:
+    assert not beats(values, values.copy())
 
 
 @given(arrays(float, st.integers(2, 50), elements=shares), st.floats(0.01, 1))
-def test_what_is_always_more_differs_either_way_round(values: FloatArray, more: float) -> None:
-    assert differ(values + more, values)
-    assert differ(values, values + more)
+def test_what_is_always_more_beats_what_is_less(values: FloatArray, more: float) -> None:
+    assert beats(values + more, values)
+    assert not beats(values, values + more)
 
 
-def test_what_is_more_as_often_as_less_does_not_differ() -> None:
+def test_what_is_more_as_often_as_less_does_not_beat() -> None:
     values = np.zeros(101)
-    assert not differ(values + np.resize([0.1, -0.1], 101), values)
+    assert not beats(values + np.resize([0.1, -0.1], 101), values)

@@ -8,7 +8,15 @@ import numpy as np
 
 from trilemma.model import FloatArray
 
-__all__ = ["Interval", "differ", "interval", "kendall_tau", "rank_interval", "resamples"]
+__all__ = [
+    "Interval",
+    "beats",
+    "best_share",
+    "interval",
+    "kendall_tau",
+    "rank_interval",
+    "resamples",
+]
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -61,10 +69,9 @@ def best_share(minimums: FloatArray) -> FloatArray:
     return np.asarray((top / top.sum(axis=0))[:, 1:].mean(axis=1))
 
 
-def differ(one: FloatArray, other: FloatArray) -> bool:
-    """Tell whether the interval of the paired difference excludes zero."""
-    low, high = _bounds((one - other)[1:])
-    return low > 1e-12 or high < -1e-12
+def beats(one: FloatArray, other: FloatArray) -> bool:
+    """Tell whether the interval of the paired difference lies above zero."""
+    return _bounds((one - other)[1:])[0] > 1e-12
 
 
 def kendall_tau(one: FloatArray, other: FloatArray) -> float:

@@ -75,6 +75,9 @@ class Row:
         What makes a number suspect or a rule unusual.
     pareto : bool
         Whether no other mechanism is as good in all three scores on the free side.
+    overtaken_by : tuple of str
+        Labels of those whose minimum it decisively beats with identities verified, and falls
+        decisively below with identities free.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Row:
     tau: float
     flags: tuple[str, ...]
     pareto: bool
+    overtaken_by: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return one entry of `mechanisms` in the schema."""

@@ -12,7 +12,7 @@ from trilemma.cells import Cell, Suite
 from trilemma.model import Budget, FloatArray, Mechanism
 from trilemma.report.model import Row, Side
 from trilemma.scores import NOTHING, Scores, cutoff_number, score
-from trilemma.statistics import best_share, interval, rank_interval, resamples
+from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
 
 __all__ = ["rows_of"]
@@ -39,46 +39,70 @@ def rows_of(
     """
     if not measured:
         return ()
-    sides = [
-        _sides(measured, suite, replace(budget, identities=identities), knows_quality)
-        for identities in (1, budget.identities)
+    scored = [
+        _scored(measured, suite, within, knows_quality)
+        for within in (replace(budget, identities=1), budget)
     ]
-    pareto = _pareto(sides[1])
+    verified, free = _sides(scored[0], 1), _sides(scored[1], budget.identities)
+    pareto = _pareto(free)
+    overtaken = _overtaken(list(measured), *map(_ranking, scored))
     return tuple(
         Row(
             name=registry.name(mechanism),
             label=label,
             distribution=registry.origin(mechanism),
-            verified=sides[0][place],
-            free=sides[1][place],
+            verified=verified[place],
+            free=free[place],
             tau=float(cells.tau.mean()),
             flags=tuple(_flags(cells)),
             pareto=pareto[place],
+            overtaken_by=overtaken[place],
         )
         for place, (label, (mechanism, _, cells)) in enumerate(measured.items())
     )
 
 
-def _sides(measured: Measured, suite: Suite, budget: Budget, knows_quality: bool) -> list[Side]:
-    worlds = next(iter(measured.values()))[2].paid.size
-    sample = resamples(worlds)
-    scores = [
+def _scored(measured: Measured, suite: Suite, budget: Budget, knows_quality: bool) -> list[Scores]:
+    sample = resamples(next(iter(measured.values()))[2].paid.size)
+    return [
         score(cells, suite, coalitions, budget, sample, knows_quality=knows_quality)
         for _, coalitions, cells in measured.values()
     ]
+
+
+def _ranking(scores: Sequence[Scores]) -> FloatArray:
+    """Return the minimums, shape (mechanisms, resamples), -1 for those that are not ranked."""
     # A rule whose pay has nothing to do with merit takes no part in the ranking.
-    minimums = np.array([np.where(one.quality > NOTHING, one.minimum, -1.0) for one in scores])
+    return np.array([np.where(one.quality > NOTHING, one.minimum, -1.0) for one in scores])
+
+
+def _sides(scores: Sequence[Scores], identities: int) -> list[Side]:
+    minimums = _ranking(scores)
     best = best_share(minimums)
     return [
-        _side(one, budget, float(best[place]), rank_interval(minimums, place))
+        _side(one, identities, float(best[place]), rank_interval(minimums, place))
         for place, one in enumerate(scores)
     ]
 
 
-def _side(scores: Scores, budget: Budget, best: float, ranks: tuple[int, int]) -> Side:
+def _overtaken(
+    labels: Sequence[str], verified: FloatArray, free: FloatArray
+) -> list[tuple[str, ...]]:
+    """Return, by mechanism, those that it decisively beats verified and falls below free."""
+    return [
+        tuple(
+            label
+            for label, other_verified, other_free in zip(labels, verified, free, strict=True)
+            if beats(own_verified, other_verified) and beats(other_free, own_free)
+        )
+        for own_verified, own_free in zip(verified, free, strict=True)
+    ]
+
+
+def _side(scores: Scores, identities: int, best: float, ranks: tuple[int, int]) -> Side:
     curve: FloatArray = scores.cutoff[0]
     return Side(
-        identities=budget.identities,
+        identities=identities,
         sybil_resistance=interval(scores.sybil_resistance),
         neutrality=interval(scores.neutrality),
         quality=interval(scores.quality),

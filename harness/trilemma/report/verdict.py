@@ -20,7 +20,7 @@ def verdict(report: Report) -> list[str]:
     notes = []
     if report.rows:
         notes += [_best(report, lambda row: row.verified), _best(report, lambda row: row.free)]
-    notes += _ties(report)
+    notes += [*_turnover(report), *_ties(report)]
     if not report.knows_quality:
         notes.append(
             "Nobody knows the truth here: Q is relative to the stake-weighted mean of the "
@@ -51,6 +51,18 @@ def _best(report: Report, side: Callable[[Row], Side]) -> str:
         )
     names = ", ".join(row.label for row in ahead)
     return start + f"differences not decisive between {names} at the top."
+
+
+def _turnover(report: Report) -> Iterator[str]:
+    """Say which rules rank above another one only while identities are verified."""
+    for other in report.rows:
+        below = [row.label for row in report.rows if other.label in row.overtaken_by]
+        if below and report.worlds > 1:
+            yield (
+                f"The ranking turns over: with identities verified {', '.join(below)} "
+                f"{'beat' if len(below) > 1 else 'beats'} {other.label}, with identities free "
+                f"{'they fall' if len(below) > 1 else 'it falls'} below it."
+            )
 
 
 def _ties(report: Report) -> Iterator[str]:
