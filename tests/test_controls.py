@@ -157,6 +157,8 @@ def test_bought_neutrality_wins_where_identities_are_dear_and_loses_where_free(
     yuma, other = of(report, "yuma"), of(report, challenger)
     assert other.verified.minimum.low > yuma.verified.minimum.high
     assert other.free.minimum.high < yuma.free.minimum.low
+    [turnover] = [note for note in report.notes if note.endswith("fall below it.")]
+    assert challenger in turnover.split(" beat yuma")[0]
 
 
 def test_on_equal_stake_there_is_little_neutrality_to_buy_and_the_notes_say_so(
