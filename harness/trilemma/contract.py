@@ -141,8 +141,8 @@ def _refuse_change(name: str, first: Pay, second: Pay) -> None:
 def _pool(name: str, pool: str, values: AnyArray, size: int) -> FloatArray:
     try:
         array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise TypeError("complex numbers")
+        if array.dtype.kind not in "biufO":
+            raise TypeError(array.dtype.name)
         array = array.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise PluginError(f"{name}: rewards for {pool} are not numbers ({_line(error)})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import signal
 import sys
@@ -24,6 +25,9 @@ the result, as they come."""
 # Threads do not help: between two kernel calls a mechanism holds the interpreter (two threads
 # took 1.4 times as long as one). A forked process has every plug-in already, however it came.
 CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
+
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @contextmanager
@@ -77,6 +81,8 @@ def _adopt(shared: object) -> None:
     global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    # A worker holds the queue it reads from open, so it would outlive a parent that was killed.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _call(method: str, job: Job) -> Any:

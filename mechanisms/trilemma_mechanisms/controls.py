@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trilemma.model import Epoch, FloatArray
+from trilemma_mechanisms.influence import share
 
 __all__ = ["Dictator", "StakeProportional", "StakeWeighted", "Uniform"]
 
@@ -44,9 +45,3 @@ class Dictator:
         if epoch.seats.size == 0:
             return np.zeros(epoch.weights.shape[1])
         return np.asarray(epoch.weights[epoch.seats[0]])
-
-
-def share(amounts: FloatArray) -> FloatArray:
-    """Scale amounts to sum 1; nothing stays nothing."""
-    total = amounts.sum()
-    return np.asarray(amounts / total) if total > 0 else np.zeros(amounts.shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
-from trilemma_mechanisms.controls import share
+from trilemma_mechanisms.influence import pay_by_influence, share
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["DaoVote"]
@@ -49,9 +49,7 @@ class DaoVote:
 
     def __call__(self, epoch: Epoch) -> Rewards:
         power = epoch.stake if self.electorate == "stake" else np.ones(epoch.stake.size, np.int64)
-        rewards = self.inner(epoch.replace(stake=power))
-        if not isinstance(rewards, Rewards):
-            rewards = Rewards(rewards, share(power.astype(np.float64)))
+        rewards = pay_by_influence(self.inner, epoch, power)
         if not epoch.votes.any():
             return rewards
         suspended = self.suspended(power, epoch.votes)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma.model import Epoch, Mechanism, Rewards
+from trilemma_mechanisms.influence import pay_by_influence
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["Quadratic"]
@@ -34,8 +35,9 @@ class Quadratic:
         if not 0 <= self.power <= 1:
             raise ValueError(f"power must be in [0, 1], not {self.power}")
 
-    def __call__(self, epoch: Epoch) -> Rewards | AnyArray:
+    def __call__(self, epoch: Epoch) -> Rewards:
         if self.power == 1:
-            return self.inner(epoch)  # whole stakes stay whole
+            return pay_by_influence(self.inner, epoch, epoch.stake)  # whole stakes stay whole
         stake = epoch.stake / epoch.stake.max() if epoch.stake.any() else epoch.stake
-        return self.inner(epoch.replace(stake=np.where(stake > 0, stake**self.power, 0.0)))
+        influence = np.where(stake > 0, stake**self.power, 0.0)
+        return pay_by_influence(self.inner, epoch, influence)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.influence import pay_by_influence
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["StakeCapped"]
@@ -40,8 +41,9 @@ class StakeCapped:
         if not 0 < self.percentile <= 100:
             raise ValueError(f"percentile must be in (0, 100], not {self.percentile}")
 
-    def __call__(self, epoch: Epoch) -> Rewards | AnyArray:
-        return self.inner(epoch.replace(stake=np.minimum(epoch.stake, self._limit(epoch))))
+    def __call__(self, epoch: Epoch) -> Rewards:
+        capped = np.minimum(epoch.stake, self._limit(epoch))
+        return pay_by_influence(self.inner, epoch, capped)
 
     def _limit(self, epoch: Epoch) -> float:
         if self.cap is not None:

@@ -82,7 +82,7 @@ def exceeds(part: int, share: float, total: int) -> bool:
 @lru_cache(maxsize=64)
 def _as_meant(share: float) -> tuple[int, int]:
     simple = Fraction(share).limit_denominator(10**6)
-    return (simple if float(simple) == share else Fraction(share)).as_integer_ratio()
+    return (simple if float(simple) == share else Fraction(repr(share))).as_integer_ratio()
 
 
 @njit(cache=True, nogil=True)
