@@ -78,7 +78,7 @@ def _ties(report: Report) -> Iterator[str]:
             yield (
                 f"{', '.join(labels)} tie at neutrality {value:.2f} with identities verified: "
                 "stake is equal here, so a cap, a square root or one vote each changes nothing "
-                "for the peers, and there is little neutrality to buy. Where their minimum "
-                "differs, it is because an attacker who holds more than the others still loses "
-                "it under them."
+                "for the peers, and there is little neutrality to buy. Where their minima differ, "
+                "it is Q under attack: the attacker may hold more than its peers even here, and "
+                "such rules discount what it holds beyond them."
             )
