@@ -14,7 +14,7 @@ from trilemma.attacks import NEUTRALITY, SYBIL, plays
 from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.checks import real, whole
 from trilemma.contract import Entrant, copied
-from trilemma.errors import TrilemmaError, UsageError
+from trilemma.errors import DeadWorkerError, TrilemmaError, UsageError
 from trilemma.executor import Spread, crew
 from trilemma.model import Budget, Mechanism
 from trilemma.report import Failure, Report
@@ -86,9 +86,10 @@ def compare(
     run = _Run(world or Preset(), worlds, budget or Budget(), real("xi", xi, 0, 1), seed)
     store = None if out is None else Store(Path(out), run.asked(list(loaded)), FIXED)
     run.enter(loaded, store)
-    with crew(run, crew_size) as spread:
-        run.grow(spread, store)
-        run.measure(spread, store, progress)
+    try:
+        run.compute(list(loaded), crew_size, store, progress)
+    except DeadWorkerError:
+        run.compute_apart(crew_size, store, progress)
     return run.report(broken)
 
 
@@ -148,15 +149,35 @@ class _Run:
                 contestant.cells = {number: cell for number, cell in found.items() if cell}
                 contestant.coalitions = coalitions
 
-    def grow(self, spread: Spread, store: Store | None) -> None:
+    def compute(
+        self,
+        labels: Sequence[str],
+        workers: int,
+        store: Store | None,
+        progress: Progress | None,
+    ) -> None:
+        """Compute what is missing of these mechanisms."""
+        with crew(self, workers) as spread:
+            self.grow(spread, labels, store)
+            self.measure(spread, labels, store, progress)
+
+    def compute_apart(self, workers: int, store: Store | None, progress: Progress | None) -> None:
+        """Compute what is missing one mechanism at a time: one of them kills its process."""
+        for label, contestant in self.contestants.items():
+            try:
+                self.compute([label], workers, store, progress)
+            except DeadWorkerError as error:
+                contestant.failures[PILOT] = f"{label}: {error}"
+
+    def grow(self, spread: Spread, labels: Sequence[str], store: Store | None) -> None:
         """Find the coalitions to try against each mechanism that has none yet."""
-        new = [(label,) for label, it in self.contestants.items() if not it.coalitions]
+        new = [(label,) for label in labels if not self.contestants[label].coalitions]
         for (label,), (coalitions, calls, failure) in spread("coalitions", new):
             contestant = self.contestants[label]
             contestant.coalitions = coalitions
             contestant.calls += calls
             if failure:
-                contestant.failures[PILOT] = failure
+                contestant.failures[PILOT] = f"{failure} [while coalitions were grown]"
             elif store:
                 store.save_coalitions(contestant.key, coalitions)
 
@@ -168,11 +189,17 @@ class _Run:
         coalitions = list(dict.fromkeys([*self.scripted, *extra]))
         return coalitions, entrant.calls, str(entrant.failure or "")
 
-    def measure(self, spread: Spread, store: Store | None, progress: Progress | None) -> None:
+    def measure(
+        self,
+        spread: Spread,
+        labels: Sequence[str],
+        store: Store | None,
+        progress: Progress | None,
+    ) -> None:
         """Compute the missing cells, world by world, saving each as it comes."""
         total = self.worlds * len(self.contestants)
         done = sum(len(contestant.cells) for contestant in self.contestants.values())
-        jobs = [(n, missing) for n in range(self.worlds) if (missing := self._missing(n))]
+        jobs = [(n, todo) for n in range(self.worlds) if (todo := self._missing(n, labels))]
         if progress:
             progress(done, total)
         for (number, missing), (cells, calls, failures) in spread("world", jobs):
@@ -183,12 +210,10 @@ class _Run:
             if progress:
                 progress(done, total)
 
-    def _missing(self, number: int) -> dict[str, list[Coalition]]:
-        return {
-            label: contestant.coalitions
-            for label, contestant in self.contestants.items()
-            if number not in contestant.cells
-        }
+    def _missing(self, number: int, labels: Sequence[str]) -> dict[str, list[Coalition]]:
+        """Return the coalitions to try, of the mechanisms that have no cell of this world yet."""
+        lacking = (label for label in labels if number not in self.contestants[label].cells)
+        return {label: self.contestants[label].coalitions for label in lacking}
 
     def world(
         self, number: int, missing: Mapping[str, list[Coalition]]
@@ -251,6 +276,6 @@ class _Run:
     def _where(self, failures: dict[int, str]) -> str:
         numbers = sorted(set(failures) - {PILOT})
         if not numbers:
-            return f"{failures[PILOT]} [while coalitions were grown]"
+            return failures[PILOT]
         first = f"world {numbers[0]} (world seed {world_seed(self.seed, numbers[0])})"
         return f"{failures[numbers[0]]} [{len(numbers)} of {self.worlds} worlds, first in {first}]"

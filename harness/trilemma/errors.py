@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "PluginError", "TrilemmaError", "UsageError"]
+__all__ = ["DataError", "DeadWorkerError", "PluginError", "TrilemmaError", "UsageError"]
 
 
 class TrilemmaError(ValueError):
@@ -25,3 +25,7 @@ class PluginError(TrilemmaError):
     """A mechanism plug-in cannot be loaded or breaks the contract."""
 
     exit_code = 3
+
+
+class DeadWorkerError(PluginError):
+    """A process ended without a word, perhaps at the hand of a plug-in."""

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from trilemma.errors import PluginError
+from trilemma.errors import DeadWorkerError
 
 __all__ = ["CAN_FORK", "Spread", "crew"]
 
@@ -44,8 +44,8 @@ def crew(shared: object, workers: int) -> Iterator[Spread]:
 
     Raises
     ------
-    PluginError
-        If a worker process dies.
+    DeadWorkerError
+        If a worker process ends by itself.
     """
     if workers == 1 or not CAN_FORK:
         yield lambda method, jobs: ((job, getattr(shared, method)(*job)) for job in jobs)
@@ -55,9 +55,7 @@ def crew(shared: object, workers: int) -> Iterator[Spread]:
     try:
         yield lambda method, jobs: _spread(pool, method, jobs)
     except BrokenProcessPool as error:
-        raise PluginError(
-            "a worker process died, perhaps in a plug-in; --workers 1 shows where"
-        ) from error
+        raise DeadWorkerError("its process died; --workers 1 may show where") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
