@@ -171,6 +171,28 @@ def test_on_equal_stake_there_is_little_neutrality_to_buy_and_the_notes_say_so(
     assert all(rule in tie for rule in RULES)
 
 
+def test_clones_that_nobody_sees_through_farm_every_rule_that_follows_reports(
+    root: Report,
+) -> None:
+    for row in root.rows:
+        (_, blind), (_, half) = row.clone_sweep
+        assert 0 <= blind <= half <= row.free.sybil_resistance.value
+    for rule in ("dictator", "yuma"):
+        (_, blind), (_, half) = of(root, rule).clone_sweep
+        assert blind < half < of(root, rule).free.sybil_resistance.value
+    proportional = of(root, "stake_proportional")
+    assert [sr for _, sr in proportional.clone_sweep] == pytest.approx([1, 1])
+
+
+def test_unseen_clones_pay_a_dictator_rule_what_the_report_of_one_work_adds_up_to() -> None:
+    world = Preset("equal", validators=6, miners=8, noise=0.0)
+    row = only("dictator", world=world, budget=Budget(0.2, 16), worlds=1)
+    due = world.sybil(world_seed(SEED, 0)).quality[-1]
+    gain = 16 * due / (1 + 15 * due) - due
+    (_, blind), _ = row.clone_sweep
+    assert blind == pytest.approx(1 - 0.5 * gain / (1 - 0.5 * 0.2 - 0.5 * due), abs=1e-9)
+
+
 def only(rule: str, *, world: Preset, budget: Budget, xi: float = 0.5, worlds: int = WORLDS) -> Row:
     report = compare([rule], world=world, worlds=worlds, budget=budget, xi=xi, seed=SEED, workers=1)
     return of(report, rule)

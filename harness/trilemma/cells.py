@@ -14,7 +14,9 @@ from trilemma.statistics import kendall_tau
 from trilemma.twins import Coalition, TwinTest, by_stake, members, outcome, outcome_of
 from trilemma.worlds import Source
 
-__all__ = ["Cell", "Suite", "measure", "stack"]
+__all__ = ["CLONE_DETECTION", "Cell", "Suite", "measure", "stack"]
+
+CLONE_DETECTION = (0.0, 0.5)
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ class Suite:
 
     sybil: tuple[Play, ...]
     neutrality: tuple[Play, ...]
+
+    @property
+    def clonings(self) -> list[int]:
+        """Places in `sybil` of the plays that show one work under the most names."""
+        most = max(play.identities for play in self.sybil)
+        return [
+            place
+            for place, play in enumerate(self.sybil)
+            if play.attack == "cloned_miners" and play.identities == most
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +49,9 @@ class Cell:
         Distance between the miners' pay and quality (total variation).
     sybil_extra : ndarray, shape (p,)
         Identities used beyond the first of each role.
+    clone_pay : ndarray, shape (2, largest clonings, s)
+        The attacker's pay for the plays of `Suite.clonings` where honest validators see through
+        clones with each of the chances of `CLONE_DETECTION`.
     twin_pay : ndarray, shape (c, q, 2)
         Pay of the target and of the other twin, over the exchanged pair.
     twin_paid : ndarray, shape (c, q)
@@ -61,6 +76,7 @@ class Cell:
     sybil_rest: FloatArray
     sybil_distance: FloatArray
     sybil_extra: FloatArray
+    clone_pay: FloatArray
     twin_pay: FloatArray
     twin_paid: FloatArray
     twin_extra: FloatArray
@@ -113,13 +129,16 @@ def measure(
     """
     sybil, twin = source.sybil(seed), source.twin(seed)
     attacked = _measure_sybil(sybil, suite.sybil, budget, xi, entrants)
+    cloned = _measure_clones(sybil, suite, budget, xi, entrants)
     cut = _measure_twins(TwinTest.of(twin), suite.neutrality, xi, entrants)
     equal = _measure_equal(twin, suite.neutrality, xi, entrants)
     for entrant, _ in entrants.values():
         entrant.confirm()
     uniform = {"sybil_uniform": _uniform(sybil), "twin_uniform": _uniform(twin)}
     return {
-        label: Cell(**attacked[label], **cut[label], **equal[label], **uniform)
+        label: Cell(
+            **attacked[label], clone_pay=cloned[label], **cut[label], **equal[label], **uniform
+        )
         for label, (entrant, _) in entrants.items()
         if entrant.failure is None
     }
@@ -184,6 +203,25 @@ def _measure_sybil(
                     parts[label]["sybil_distance"][p, s] = scene.distance(pay)
                     parts[label]["sybil_extra"][p] = extra
     return parts
+
+
+def _measure_clones(
+    world: World, suite: Suite, budget: Budget, xi: float, entrants: Entrants
+) -> dict[str, FloatArray]:
+    """Repeat the largest clonings where validators see through fewer of them."""
+    plays = [suite.sybil[place] for place in suite.clonings]
+    shape = (len(CLONE_DETECTION), len(plays), len(budget.stakes))
+    pays = {label: np.zeros(shape) for label in entrants}
+    draw = np.random.default_rng([world.seed, 2]).random(world.stake.size)
+    for d, chance in enumerate(CLONE_DETECTION):
+        blinder = replace(world, sees_clones=draw < chance)
+        for k, play in enumerate(plays):
+            scene = Scene.of(play.act(blinder))
+            for s, epoch in enumerate(scene.at(budget.stakes)):
+                for label, (entrant, _) in entrants.items():
+                    if pay := entrant.pay(epoch):
+                        pays[label][d, k, s] = scene.own(pay, xi)
+    return pays
 
 
 def _measure_twins(

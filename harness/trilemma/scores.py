@@ -11,11 +11,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trilemma.cells import Cell, Suite
+from trilemma.cells import CLONE_DETECTION, Cell, Suite
 from trilemma.model import Budget, FloatArray
 from trilemma.twins import LARGEST_COALITION, Coalition, by_stake, loss
 
-__all__ = ["DELTA", "NOTHING", "Scores", "cutoff_number", "damage", "extraction", "score", "within"]
+__all__ = [
+    "DELTA",
+    "NOTHING",
+    "Scores",
+    "clone_sweep",
+    "cutoff_number",
+    "damage",
+    "extraction",
+    "score",
+    "within",
+]
 
 DELTA = 0.5  # a miner that loses this much is cut off
 NOTHING = 1e-9
@@ -115,6 +125,32 @@ def extraction(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
     gain = _mean(sample, cells.sybil_pay - cells.sybil_fair) - price
     rest = _mean(sample, cells.sybil_rest)
     return np.asarray(np.divide(gain, rest, out=np.zeros_like(gain), where=rest >= NOTHING))
+
+
+def clone_sweep(
+    cells: Cell, suite: Suite, budget: Budget, resistance: float
+) -> list[tuple[float, float]]:
+    """Return Sybil resistance by the chance that honest validators see through clones.
+
+    Parameters
+    ----------
+    cells : Cell
+        Stacked over worlds, measured with the budget.
+    suite : Suite
+    budget : Budget
+    resistance : float
+        Sybil resistance with the chance that the worlds were drawn with.
+    """
+    places = suite.clonings
+    price = budget.identity_cost * cells.sybil_extra[0, places][:, None]
+    gain = (cells.clone_pay - cells.sybil_fair[:, None, places]).mean(axis=0) - price
+    rest = cells.sybil_rest[:, places].mean(axis=0)
+    taken = np.divide(gain, rest, out=np.zeros_like(gain), where=rest >= NOTHING)
+    worst = taken.max(axis=(1, 2), initial=0.0)
+    return [
+        (chance, min(resistance, 1 - min(float(most), 1.0)))
+        for chance, most in zip(CLONE_DETECTION, worst, strict=True)
+    ]
 
 
 def damage(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:

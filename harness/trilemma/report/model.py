@@ -78,6 +78,9 @@ class Row:
     overtaken_by : tuple of str
         Labels of those whose minimum it decisively beats with identities verified, and falls
         decisively below with identities free.
+    clone_sweep : tuple of (float, float)
+        With identities free: Sybil resistance if honest validators saw through clones with
+        this chance only.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Row:
     flags: tuple[str, ...]
     pareto: bool
     overtaken_by: tuple[str, ...]
+    clone_sweep: tuple[tuple[float, float], ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return one entry of `mechanisms` in the schema."""

@@ -11,7 +11,7 @@ from trilemma import registry
 from trilemma.cells import Cell, Suite
 from trilemma.model import Budget, FloatArray, Mechanism
 from trilemma.report.model import Row, Side
-from trilemma.scores import NOTHING, Scores, cutoff_number, score
+from trilemma.scores import NOTHING, Scores, clone_sweep, cutoff_number, score
 from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
 
@@ -57,6 +57,9 @@ def rows_of(
             flags=tuple(_flags(cells)),
             pareto=pareto[place],
             overtaken_by=overtaken[place],
+            clone_sweep=tuple(
+                clone_sweep(cells, suite, budget, free[place].sybil_resistance.value)
+            ),
         )
         for place, (label, (mechanism, _, cells)) in enumerate(measured.items())
     )

@@ -37,15 +37,20 @@ def text(report: Report) -> str:
 
 def _curves(report: Report, width: int) -> list[str]:
     lines = [
-        "How far b principals cut a miner off, D(b), b = 1 to 10; and CN if stake were equal:",
-        f"  {'':{width}}  {'':>8}  {''.join(f'{b:>5}' for b in range(1, 11))}   CN equal",
+        "How far b principals cut a miner off, D(b), b = 1 to 10; CN if stake were equal; and SR",
+        "if honest validators saw through clones with this chance only:",
+        f"  {'':{width}}  {'':>8}  {''.join(f'{b:>5}' for b in range(1, 11))}    CN equal"
+        + "".join(f"   SR at {chance:g}" for chance, _ in report.rows[0].clone_sweep)
+        if report.rows
+        else "",
     ]
     for row in report.rows:
         for kind, side in (("verified", row.verified), ("free", row.free)):
             curve = "".join(f"{cut:5.2f}" for _, cut in side.cutoff)
-            equal = f"{side.neutrality_equal.value:11.2f}" if side is row.verified else ""
-            name = row.label if side is row.verified else ""
-            lines.append(f"  {name:{width}}  {kind:>8}  {curve}{equal}")
+            name, beside = (row.label, f"{side.neutrality_equal.value:12.2f}")
+            if side is row.free:
+                name, beside = "", " " * 12 + "".join(f"{sr:10.2f}" for _, sr in row.clone_sweep)
+            lines.append(f"  {name:{width}}  {kind:>8}  {curve}{beside}")
     return lines
 
 
