@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
+
+if "CI" not in os.environ:  # there Hypothesis takes its own profile: no deadline, no chance
+    settings.register_profile("dev", deadline=None)  # a first call compiles
+    settings.load_profile("dev")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -149,7 +149,7 @@ def compare(
                 progress=progress,
             )
         _print(report, target)
-        _fail_if([f"{failure.label} is missing: {failure.reason}" for failure in report.failures])
+        _fail_if([failure.reason for failure in report.failures])
 
 
 def main() -> None:
