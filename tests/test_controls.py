@@ -193,6 +193,13 @@ def test_unseen_clones_pay_a_dictator_rule_what_the_report_of_one_work_adds_up_t
     assert blind == pytest.approx(1 - 0.5 * gain / (1 - 0.5 * 0.2 - 0.5 * due), abs=1e-9)
 
 
+def test_a_sweep_never_claims_more_eyes_than_the_worlds_had() -> None:
+    for chance, swept in ((1.0, [0.0, 0.5]), (0.5, [0.0]), (0.2, [0.0]), (0.0, [])):
+        world = Preset("equal", validators=6, miners=8, clone_detection=chance)
+        row = only("uniform", world=world, budget=Budget(0, 4), worlds=1)
+        assert [at for at, _ in row.clone_sweep] == swept
+
+
 def only(rule: str, *, world: Preset, budget: Budget, xi: float = 0.5, worlds: int = WORLDS) -> Row:
     report = compare([rule], world=world, worlds=worlds, budget=budget, xi=xi, seed=SEED, workers=1)
     return of(report, rule)

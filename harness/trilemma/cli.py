@@ -104,7 +104,9 @@ def compare(
         float, typer.Option(help="Chance that an honest validator sees through clones.")
     ] = 1.0,
     attacker_stake: Annotated[float, typer.Option(help="Largest share it may hold.")] = 0.45,
-    identities: Annotated[int, typer.Option(help="K: identities a principal may use.")] = 64,
+    identities: Annotated[
+        int, typer.Option(help="K: identities a principal may use; plays try powers of 2.")
+    ] = 64,
     identity_cost: Annotated[float, typer.Option(help="Price of each beyond the first.")] = 0.0,
     insiders: Annotated[str, typer.Option(help="Coalition sizes judged.")] = "1,3,5",
     xi: Annotated[float, typer.Option(help="The validators' part of all pay.")] = 0.5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -123,8 +124,6 @@ class _Run:
 
     def asked(self, labels: Sequence[str]) -> dict[str, object]:
         """Return everything asked, as JSON values."""
-        from importlib.metadata import version
-
         return {
             "version": version("trilemma"),
             "seed": self.seed,
@@ -253,7 +252,7 @@ class _Run:
             seed=self.seed,
             budget=self.budget,
             world={**self.source.describe(), "worlds": self.worlds, "xi": self.xi},
-            rows=rows_of(through, self.suite, self.budget, self.source.knows_quality),
+            rows=rows_of(through, self.suite, self.budget, self.source),
             failures=tuple(self._failures(broken)),
             worlds=self.worlds,
             plays=len(self.suite.sybil) * len(self.budget.stakes)

@@ -51,7 +51,7 @@ class Entrant:
     def __init__(self, label: str, mechanism: Mechanism, unused: Mechanism | None = None) -> None:
         self.label = label
         self.mechanism = mechanism
-        self.unused = unused or mechanism
+        self.unused = mechanism if unused is None else unused
         self.calls = 0
         self.failure: PluginError | None = None
         self._kept: list[tuple[Epoch, Pay]] = []

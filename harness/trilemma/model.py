@@ -291,9 +291,11 @@ class Budget:
     Parameters
     ----------
     stake : float
-        The largest stake share the attacker may hold, 0 <= stake < 1.
+        The largest stake share the attacker may hold, 0 <= stake < 1. Plays try the multiples
+        of 1/20 up to it.
     identities : int
-        Identities a principal may use in total per role, 1 to 1024.
+        Identities a principal may use in total per role, 1 to 1024. Plays try the powers of 2
+        up to it.
     identity_cost : float
         Price of each identity beyond the first of a role, in units of one epoch's reward.
     insiders : tuple of int

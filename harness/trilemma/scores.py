@@ -132,6 +132,8 @@ def clone_sweep(
 ) -> list[tuple[float, float]]:
     """Return Sybil resistance by the chance that honest validators see through clones.
 
+    Only for chances below the one that the worlds were drawn with.
+
     Parameters
     ----------
     cells : Cell

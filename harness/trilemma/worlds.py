@@ -29,6 +29,10 @@ class Source(Protocol):
     def knows_quality(self) -> bool:
         """Whether quality is the truth, or only a named reference."""
 
+    @property
+    def clone_detection(self) -> float:
+        """Chance that an honest validator sees through cloned work."""
+
     def sybil(self, seed: int) -> World:
         """Return the honest world that one attacker joins (one validator, one miner)."""
 

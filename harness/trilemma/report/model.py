@@ -80,7 +80,7 @@ class Row:
         decisively below with identities free.
     clone_sweep : tuple of (float, float)
         With identities free: Sybil resistance if honest validators saw through clones with
-        this chance only.
+        this lower chance only.
     """
 
     name: str

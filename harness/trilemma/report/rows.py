@@ -14,6 +14,7 @@ from trilemma.report.model import Row, Side
 from trilemma.scores import NOTHING, Scores, clone_sweep, cutoff_number, score
 from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
+from trilemma.worlds import Source
 
 __all__ = ["rows_of"]
 
@@ -24,9 +25,7 @@ LABELS = 1e-9
 Measured = Mapping[str, tuple[Mechanism, Sequence[Coalition], Cell]]
 
 
-def rows_of(
-    measured: Measured, suite: Suite, budget: Budget, knows_quality: bool
-) -> tuple[Row, ...]:
+def rows_of(measured: Measured, suite: Suite, budget: Budget, source: Source) -> tuple[Row, ...]:
     """Return one row per mechanism.
 
     Parameters
@@ -35,12 +34,13 @@ def rows_of(
     suite : Suite
     budget : Budget
         Of the free side; the verified side has one identity per role.
-    knows_quality : bool
+    source : Source
+        Where the worlds came from.
     """
     if not measured:
         return ()
     scored = [
-        _scored(measured, suite, within, knows_quality)
+        _scored(measured, suite, within, source.knows_quality)
         for within in (replace(budget, identities=1), budget)
     ]
     verified, free = _sides(scored[0], 1), _sides(scored[1], budget.identities)
@@ -58,7 +58,11 @@ def rows_of(
             pareto=pareto[place],
             overtaken_by=overtaken[place],
             clone_sweep=tuple(
-                clone_sweep(cells, suite, budget, free[place].sybil_resistance.value)
+                (chance, resistance)
+                for chance, resistance in clone_sweep(
+                    cells, suite, budget, free[place].sybil_resistance.value
+                )
+                if chance < source.clone_detection
             ),
         )
         for place, (label, (mechanism, _, cells)) in enumerate(measured.items())
