@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from trilemma.chain import Chain, Csr
 from trilemma.compare import compare
 from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
 from trilemma.importers import read
@@ -19,6 +20,8 @@ from trilemma.worlds import Imported, Preset
 __all__ = [
     "PLUGIN_API",
     "Budget",
+    "Chain",
+    "Csr",
     "DataError",
     "Epoch",
     "Imported",

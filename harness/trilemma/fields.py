@@ -9,14 +9,25 @@ import numpy.typing as npt
 
 from trilemma.errors import UsageError
 
-__all__ = ["flows", "normalised", "same", "seats", "signs", "stake", "tenure", "weights"]
+__all__ = [
+    "flows",
+    "freeze",
+    "normalised",
+    "numbers",
+    "same",
+    "seats",
+    "signs",
+    "stake",
+    "tenure",
+    "weights",
+]
 
 SUMS_TO_ONE = 1e-12  # rows this close are left as they are, so that validation is idempotent
 
 
 def stake(value: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return stakes as int64 if they came as integers that fit, else as float64."""
-    array = _numbers("stake", value)
+    array = numbers("stake", value)
     if array.ndim != 1 or array.size == 0:
         raise UsageError(f"stake: expected one number per validator, got shape {array.shape}")
     whole = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max
@@ -25,12 +36,12 @@ def stake(value: npt.ArrayLike) -> npt.NDArray[Any]:
     with np.errstate(over="ignore"):
         if not np.isfinite(array.sum(dtype=np.float64)):
             raise UsageError("stake: the total is infinite; scale it down")
-    return _freeze(array)
+    return freeze(array)
 
 
 def weights(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return weights as float64 with rows that sum to 1, or to 0."""
-    array = _numbers("weights", value).astype(np.float64, order="C")
+    array = numbers("weights", value).astype(np.float64, order="C")
     if array.ndim != 2 or array.size == 0:
         raise UsageError(f"weights: expected (validators, miners), got shape {array.shape}")
     _non_negative("weights", array)
@@ -42,12 +53,12 @@ def weights(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
     away = (sums > 0) & (np.abs(sums - 1) > SUMS_TO_ONE)
     if away.any():
         array[away] /= sums[away, None]
-    return _freeze(array)
+    return freeze(array)
 
 
 def seats(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.int64]:
     """Return seat holders as int64 places among the validators."""
-    array = np.zeros(0, np.int64) if value is None else _numbers("seats", value)
+    array = np.zeros(0, np.int64) if value is None else numbers("seats", value)
     if array.size == 0:
         array = array.astype(np.int64).reshape(-1)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -57,43 +68,43 @@ def seats(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.int64]
         raise UsageError(
             f"seats: {array[outside][0]} is no validator; they are numbered 0..{validators - 1}"
         )
-    return _freeze(array.astype(np.int64))
+    return freeze(array.astype(np.int64))
 
 
 def signs(name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
     """Return ballots or orders as int8 in {-1, 0, 1}; zeros by default."""
     if value is None:
         return np.broadcast_to(ABSTAIN, shape)
-    array = _numbers(name, value)
+    array = numbers(name, value)
     same(name, array.shape, shape, "as stake, weights and seats have it")
     odd = (array != 0) & (np.abs(array) != 1)
     if odd.any():
         raise UsageError(f"{name}: expected -1, 0 or 1, got {array[odd][0]!s} {_place(odd)}")
-    return _freeze(array.astype(np.int8))
+    return freeze(array.astype(np.int8))
 
 
 def flows(value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """Return token flows as finite float64; zeros by default."""
     if value is None:
         return np.broadcast_to(NO_FLOW, shape)
-    array = _numbers("flows", value).astype(np.float64)
+    array = numbers("flows", value).astype(np.float64)
     same("flows", array.shape, shape, "as stake and weights have it")
     if not np.isfinite(array).all():
         bad = ~np.isfinite(array)
         raise UsageError(f"flows: expected finite numbers, got {array[bad][0]!s} {_place(bad)}")
-    return _freeze(array)
+    return freeze(array)
 
 
 def tenure(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.float64]:
     """Return tenures as float64, not negative, perhaps infinite; infinite by default."""
     if value is None:
         return np.broadcast_to(FOREVER, (validators,))
-    array = _numbers("tenure", value).astype(np.float64)
+    array = numbers("tenure", value).astype(np.float64)
     same("tenure", array.shape, (validators,), "as stake has it")
     if not (array >= 0).all():
         bad = ~(array >= 0)
         raise UsageError(f"tenure: expected 0 or more, got {array[bad][0]!s} {_place(bad)}")
-    return _freeze(array)
+    return freeze(array)
 
 
 def normalised(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -108,7 +119,8 @@ def same(name: str, got: tuple[int, ...], expected: tuple[int, ...], why: str) -
         raise UsageError(f"{name}: expected shape {expected} ({why}), got {got}")
 
 
-def _numbers(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+def numbers(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an array of integers or reals; booleans are integers."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, OverflowError) as error:
@@ -138,11 +150,11 @@ def _place(mask: npt.NDArray[np.bool_]) -> str:
     return "at " + str([int(i) for i in np.argwhere(mask)[0]])
 
 
-def _freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a copy in memory that nobody can make writeable again: that of a bytes object."""
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
 ABSTAIN, NO_FLOW, FOREVER = (
-    _freeze(np.array(value)) for value in (np.int8(0), np.float64(0), np.float64(np.inf))
+    freeze(np.array(value)) for value in (np.int8(0), np.float64(0), np.float64(np.inf))
 )

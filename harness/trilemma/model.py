@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trilemma import fields
+from trilemma.chain import Chain
 from trilemma.checks import real, whole
 from trilemma.errors import UsageError
 
-__all__ = ["Budget", "Epoch", "Mechanism", "Play", "Rewards", "World"]
+__all__ = ["Budget", "Chain", "Epoch", "Mechanism", "Play", "Rewards", "World"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -47,7 +48,7 @@ class Epoch:
         Tokens of miner (or subnet) j that validator i buys (+) or sells (-). Default 0.
     tenure : array_like, shape (n,), optional
         Epochs for which this stake has been in place. Default: forever (infinity).
-    chain : object, optional
+    chain : Chain, optional
         On-chain facts that only a chain-true mechanism needs.
     carry : object, optional
         What the mechanism returned last time; None at first.
@@ -66,7 +67,7 @@ class Epoch:
     orders: AnyArray
     flows: FloatArray
     tenure: FloatArray
-    chain: Any
+    chain: Chain | None
     carry: Any
 
     def __init__(
@@ -79,7 +80,7 @@ class Epoch:
         orders: npt.ArrayLike | None = None,
         flows: npt.ArrayLike | None = None,
         tenure: npt.ArrayLike | None = None,
-        chain: Any = None,
+        chain: Chain | None = None,
         carry: Any = None,
     ) -> None:
         held = fields.stake(stake)
@@ -87,6 +88,10 @@ class Epoch:
         n, m = said.shape
         sitting = fields.seats(seats, n)
         fields.same("stake", held.shape, (n,), f"weights has {n} rows")
+        if chain is not None:
+            if not isinstance(chain, Chain):
+                raise UsageError(f"chain: expected a trilemma.Chain, not {type(chain).__name__}")
+            chain.fit(n, m)
         self._set(
             stake=held,
             weights=said,

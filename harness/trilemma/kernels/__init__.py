@@ -5,16 +5,31 @@ Every kernel has a slow and obvious twin in ``tests/naive.py``.
 
 from __future__ import annotations
 
+from trilemma.kernels.arithmetic import ONE, fixed, to_u16
 from trilemma.kernels.consensus import consensus, exceeds, needed_support, stake_units
-from trilemma.kernels.yuma import bonds_version_2, bonds_version_3, clip_and_rank, normalised
+from trilemma.kernels.yuma import (
+    bonds_version_2,
+    bonds_version_3,
+    clip_and_rank,
+    columns_upscaled,
+    interpolated,
+    liquid_alpha,
+    normalised,
+)
 
 __all__ = [
+    "ONE",
     "bonds_version_2",
     "bonds_version_3",
     "clip_and_rank",
+    "columns_upscaled",
     "consensus",
     "exceeds",
+    "fixed",
+    "interpolated",
+    "liquid_alpha",
     "needed_support",
     "normalised",
     "stake_units",
+    "to_u16",
 ]

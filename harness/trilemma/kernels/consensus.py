@@ -1,23 +1,24 @@
 """The consensus of stake-weighted validators: an exact quantile of each column, without sorting.
 
 Floats that are not negative are ordered like the integers with the same bits. So the search runs
-on integers, and stake is summed in integers: rounding decides neither order nor ties.
+on integers (weights in fixed point are some already), and stake is summed in integers: rounding
+decides neither order nor ties.
 """
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from trilemma.kernels.arithmetic import as_meant
+
 __all__ = ["consensus", "exceeds", "needed_support", "stake_units"]
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+Numbers: TypeAlias = npt.NDArray[Any]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Seen: TypeAlias = tuple[np.int64, np.int64, np.int64]
 
@@ -69,29 +70,23 @@ def needed_support(kappa: float, total: int) -> int:
     int
         At least 1, so that kappa = 0 asks for the most that anybody with stake reports.
     """
-    numerator, denominator = _as_meant(float(kappa))
+    numerator, denominator = as_meant(float(kappa)).as_integer_ratio()
     return max(1, -(-numerator * total // denominator))
 
 
 def exceeds(part: int, share: float, total: int) -> bool:
     """Tell whether a part is more than a share of the total, exactly; see `needed_support`."""
-    numerator, denominator = _as_meant(float(share))
+    numerator, denominator = as_meant(float(share)).as_integer_ratio()
     return part * denominator > numerator * total
 
 
-@lru_cache(maxsize=64)
-def _as_meant(share: float) -> tuple[int, int]:
-    simple = Fraction(share).limit_denominator(10**6)
-    return (simple if float(simple) == share else Fraction(repr(share))).as_integer_ratio()
-
-
 @njit(cache=True, nogil=True)
-def consensus(weights: FloatArray, units: IntArray, needed: int) -> FloatArray:
+def consensus(weights: Numbers, units: IntArray, needed: int) -> Numbers:
     """Return the largest value per column that enough stake reaches or exceeds.
 
     Parameters
     ----------
-    weights : ndarray, shape (n, m)
+    weights : ndarray of float64 or int64, shape (n, m)
         Finite, not negative, C-contiguous. Minus zero counts as zero.
     units : ndarray of int64, shape (n,)
         Stake, from `stake_units`.
@@ -105,12 +100,12 @@ def consensus(weights: FloatArray, units: IntArray, needed: int) -> FloatArray:
     """
     # Loops, because assignments to slices double the time to compile and add 3 us at 64 x 128.
     miners = weights.shape[1]
-    agreed = np.zeros(miners)
+    agreed = np.zeros(miners, weights.dtype)
     if units.sum() < needed:
         return agreed
     staked = np.flatnonzero(units)  # in a real subnet 23 of 256 rows, so 11 times faster
     rows = -(-staked.size // STEP) * STEP  # the last step is filled with rows without stake
-    stake, tile = np.zeros(rows, np.int64), np.zeros((rows, LANES))
+    stake, tile = np.zeros(rows, np.int64), np.zeros((rows, LANES), weights.dtype)
     for row in range(staked.size):
         stake[row] = units[staked[row]]
     for first in range(0, miners, LANES):
@@ -119,14 +114,14 @@ def consensus(weights: FloatArray, units: IntArray, needed: int) -> FloatArray:
             lanes, said = tile[row], weights[staked[row], first:last]
             for lane in range(said.size):
                 lanes[lane] = said[lane]
-        found = _search(tile.view(np.int64), stake, needed)
+        found = _search(tile.view(np.int64), stake, needed).view(weights.dtype)
         for miner in range(first, last):
             agreed[miner] = found[miner - first]
     return agreed
 
 
 @njit(cache=True, nogil=True)
-def _search(keys: IntArray, stake: IntArray, needed: int) -> FloatArray:
+def _search(keys: IntArray, stake: IntArray, needed: int) -> IntArray:
     """Close a bracket, low <= consensus <= high, around the consensus of each lane.
 
     A pass probes halfway between the two bit patterns. Enough support lifts low to the next value
@@ -145,7 +140,7 @@ def _search(keys: IntArray, stake: IntArray, needed: int) -> FloatArray:
             probe[lane] = low[lane] + ((gap + 1) >> 1)
             support[lane], above[lane], below[lane] = 0, high[lane], low[lane]
         if widest == 0:
-            return low.view(np.float64)
+            return low
         for row in range(0, keys.shape[0], STEP):
             # Slices and scalars, taken out of the inner loop, are what lets it vectorise.
             key_0, unit_0 = keys[row], stake[row]

@@ -1,0 +1,168 @@
+"""The same formulas in two kinds of numbers: float64, and the chain's fixed point in int64.
+
+A kernel is written once, in terms of the functions below. Of each, numba compiles the body that
+fits: plain operations for floats; for integers those of the chain's I32F32, numbers that count in
+steps of 2**-32.
+
+Source: opentensor/subtensor, ``pallets/subtensor/src/epoch/math.rs``, and substrate-fixed 0.6.0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+from numba.extending import overload
+
+__all__ = [
+    "ONE",
+    "as_meant",
+    "exponential",
+    "fixed",
+    "flushed",
+    "inverse",
+    "number",
+    "one",
+    "over",
+    "scale",
+    "scaled",
+    "times",
+    "to_u16",
+]
+
+ONE = 1 << 32
+U16 = 65535
+LOW = np.uint64(ONE - 1)
+EULER = 22802600 << 9  # the chain's own e has 23 bits behind the point
+TERMS = 31  # of the Taylor series
+FARTHEST = 20  # exponents are clamped to it
+
+Body = Callable[..., Any]
+
+FLUSH = 1e-30  # bonds below count as none: old ones would decay into slow denormal numbers
+
+
+@lru_cache(maxsize=256)
+def as_meant(share: float) -> Fraction:
+    """Return the simplest fraction that a float stands for: 1/10 for 0.1, 1/37 for 1/37."""
+    simple = Fraction(share).limit_denominator(10**6)
+    return simple if float(simple) == share else Fraction(repr(share))
+
+
+def fixed(value: float) -> int:
+    """Return what a float is meant to be in fixed point, rounded towards zero."""
+    return int(as_meant(float(value)) * ONE)
+
+
+def to_u16(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
+    """Return shares in fixed point as the chain stores them: in 1 / 65535, rounded down."""
+    stored: npt.NDArray[np.uint16] = np.clip((numbers * U16) >> 32, 0, U16).astype(np.uint16)
+    return stored
+
+
+def one(like: Any) -> Any:
+    """Return 1 as a number of the same kind."""
+    raise NotImplementedError
+
+
+def number(value: float, like: Any) -> Any:
+    """Return a small constant as a number of the same kind."""
+    raise NotImplementedError
+
+
+def times(a: Any, b: Any) -> Any:
+    """Return a * b; in fixed point rounded down."""
+    raise NotImplementedError
+
+
+def over(a: Any, b: Any) -> Any:
+    """Return a / b for 0 <= a and 0 < b; in fixed point rounded down, b below 2**15."""
+    raise NotImplementedError
+
+
+def inverse(a: Any) -> Any:
+    """Return 1 / a for 0 < a; in fixed point rounded down."""
+    raise NotImplementedError
+
+
+def scale(total: Any) -> Any:
+    """Return what `scaled` needs to bring amounts with this total to sum 1."""
+    raise NotImplementedError
+
+
+def scaled(amount: Any, by: Any) -> Any:
+    """Return an amount as a share of the total that `by` was made of; 0 of nothing."""
+    raise NotImplementedError
+
+
+def flushed(bond: Any) -> Any:
+    """Return a bond, or 0 if it is too small to be one."""
+    raise NotImplementedError
+
+
+def exponential(x: Any) -> Any:
+    """Return e**x, with x clamped to -20..20."""
+    raise NotImplementedError
+
+
+def _times(a: Any, b: Any) -> Any:
+    # Whole parts (signed) and fractions apart: only their products fit 64 bits.
+    low_a, low_b = np.uint64(a) & LOW, np.uint64(b) & LOW
+    high_a, high_b = a >> 32, b >> 32
+    crossed = high_a * np.int64(low_b) + high_b * np.int64(low_a)
+    return ((high_a * high_b) << 32) + crossed + np.int64((low_a * low_b) >> np.uint64(32))
+
+
+def _over(a: Any, b: Any) -> Any:
+    # Long division in digits of 16 bits, because a << 32 does not fit 64 bits.
+    whole, rest = a // b, a % b
+    upper, rest = (rest << 16) // b, (rest << 16) % b
+    return (whole << 32) + (upper << 16) + (rest << 16) // b
+
+
+def _inverse(a: Any) -> Any:
+    most, divisor = np.uint64(2**64 - 1), np.uint64(a)
+    carried = most % divisor == divisor - np.uint64(1)  # 2**64 itself does not fit
+    return np.int64(most // divisor) + np.int64(carried)
+
+
+def _exponential(x: Any) -> Any:
+    far = min(abs(x), np.int64(FARTHEST * ONE))
+    term, series = far, np.int64(ONE) + far
+    for order in range(2, TERMS + 1):
+        term = times(term, far) // order
+        series += term
+    if x == ONE:  # and not for -1
+        return np.int64(EULER)
+    return series if x >= 0 else inverse(series)
+
+
+def _compile(stub: Body, last: int, real: Body, fixed: Body) -> None:
+    """Let numba take one of two bodies, by the kind of the argument in place `last`."""
+
+    @overload(stub, strict=False)
+    def body(*kinds: Any) -> Body:
+        return real if isinstance(kinds[last], types.Float) else fixed
+
+
+# A float is divided once a column and then multiplied: a division each takes 1.3 times as long.
+_compile(one, 0, lambda _: 1.0, lambda _: np.int64(ONE))
+_compile(number, 1, lambda value, _: value, lambda value, _: np.int64(value * ONE))
+_compile(times, 0, lambda a, b: a * b, _times)
+_compile(over, 0, lambda a, b: a / b, _over)
+_compile(inverse, 0, lambda a: 1.0 / a, _inverse)
+_compile(scale, 0, lambda total: 1.0 / total if total >= FLUSH else 0.0, lambda total: total)
+_compile(
+    scaled,
+    0,
+    lambda amount, by: amount * by,
+    lambda amount, by: over(amount, by) if by > 0 else np.int64(0),
+)
+_compile(flushed, 0, lambda bond: bond if bond >= FLUSH else 0.0, lambda bond: bond)
+_compile(exponential, 0, lambda x: math.exp(min(max(x, -20.0), 20.0)), _exponential)
