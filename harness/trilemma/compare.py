@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.checks import real, whole
 from trilemma.contract import Entrant, copied
 from trilemma.errors import DeadWorkerError, TrilemmaError, UsageError
-from trilemma.executor import Spread, crew
+from trilemma.executor import Progress, Spread, crew
 from trilemma.model import Budget, Mechanism
 from trilemma.report import Failure, Report
 from trilemma.report.rows import rows_of
@@ -24,14 +24,11 @@ from trilemma.store import Store, code_of
 from trilemma.twins import Coalition, TwinTest, grown, scripted
 from trilemma.worlds import Preset, Source, world_seed
 
-__all__ = ["Progress", "compare"]
+__all__ = ["compare"]
 
 PILOT = -1  # where a failure is no world's
 PILOTS = 2  # worlds in which coalitions are grown before the comparison
 FIXED = ("version", "seed", "world", "xi", "stakes", "identities")  # what every cell depends on
-
-Progress = Callable[[int, int], None]
-"""Told how many cells are done, and of how many."""
 
 
 def compare(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,14 @@ KEPT = 61  # every so many answers one is kept, to be asked for again: 1.6 % mor
 
 @dataclass(frozen=True, eq=False)
 class Pay:
-    """Checked rewards: `miners` (m,) and `validators` (n,), each summing to at most 1."""
+    """Checked rewards: `miners` (m,) and `validators` (n,), each summing to at most 1.
+
+    `carry` is what the mechanism wants to see in the next epoch.
+    """
 
     miners: FloatArray
     validators: FloatArray
+    carry: Any = None
 
     def total(self, xi: float) -> float:
         """Return the share of all pay that is paid out; xi is the validators' part."""
@@ -67,7 +72,7 @@ class Entrant:
         except PluginError as error:
             self.failure = error
             return None
-        self._last = [(epoch, answer)]
+        self._last = [(epoch, Pay(answer.miners, answer.validators))]
         if self.calls % KEPT < 1 + twice:
             self._kept += self._last
         return answer
@@ -104,8 +109,8 @@ def call(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
     n, m = epoch.weights.shape
     miners = _pool(name, "miners", rewards.miners, m)
     if rewards.validators is None:
-        return Pay(miners, _by_stake(epoch.stake))
-    return Pay(miners, _pool(name, "validators", rewards.validators, n))
+        return Pay(miners, _by_stake(epoch.stake), rewards.carry)
+    return Pay(miners, _pool(name, "validators", rewards.validators, n), rewards.carry)
 
 
 def call_twice(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:

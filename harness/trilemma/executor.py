@@ -15,8 +15,10 @@ from typing import Any, TypeAlias
 
 from trilemma.errors import DeadWorkerError
 
-__all__ = ["CAN_FORK", "Spread", "crew"]
+__all__ = ["CAN_FORK", "Progress", "Spread", "crew"]
 
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told how many cells are done, and of how many."""
 Job: TypeAlias = tuple[Any, ...]
 Spread: TypeAlias = Callable[[str, Iterable[Job]], Iterator[tuple[Job, Any]]]
 """Calls a method of the shared object once for every tuple of arguments; yields the tuple and

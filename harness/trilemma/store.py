@@ -58,16 +58,16 @@ class Store:
 
     def load(self, key: str, number: int) -> Cell | None:
         """Return the cell of one mechanism in one world; None where it is missing or torn."""
-        arrays = _read(self._path(key, str(number)))
+        arrays = self.find(key, str(number))
         return Cell(**arrays) if arrays and set(arrays) == {f.name for f in fields(Cell)} else None
 
     def save(self, key: str, number: int, cell: Cell) -> None:
         """Keep a finished cell."""
-        self._save(key, str(number), {f.name: getattr(cell, f.name) for f in fields(Cell)})
+        self.keep(key, str(number), {f.name: getattr(cell, f.name) for f in fields(Cell)})
 
     def load_coalitions(self, key: str) -> list[Coalition] | None:
         """Return the coalitions that were tried against one mechanism; None if not known yet."""
-        arrays = _read(self._path(key, "coalitions"))
+        arrays = self.find(key, "coalitions")
         if arrays is None:
             return None
         return [tuple(int(r) for r in row if r >= 0) for row in arrays["ranks"]]
@@ -77,14 +77,19 @@ class Store:
         ranks = np.full((len(coalitions), max(map(len, coalitions))), -1)
         for row, coalition in zip(ranks, coalitions, strict=True):
             row[: len(coalition)] = coalition
-        self._save(key, "coalitions", {"ranks": ranks})
+        self.keep(key, "coalitions", {"ranks": ranks})
 
     def _path(self, key: str, name: str) -> Path:
         readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", key)[:60]
         folder = f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
         return self.folder / "cells" / folder / f"{name}.npz"
 
-    def _save(self, key: str, name: str, arrays: dict[str, Any]) -> None:
+    def find(self, key: str, name: str) -> dict[str, Any] | None:
+        """Return the arrays kept of one mechanism under a name; None where missing or torn."""
+        return _read(self._path(key, name))
+
+    def keep(self, key: str, name: str, arrays: dict[str, Any]) -> None:
+        """Keep arrays of one mechanism under a name."""
         path, file = self._path(key, name), BytesIO()
         np.savez(file, **arrays, seal=_seal(arrays))
         with _keeping(self.folder):

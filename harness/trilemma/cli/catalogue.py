@@ -1,0 +1,42 @@
+"""`trilemma list` and `trilemma show`: which mechanisms there are."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import Annotated
+
+import typer
+
+from trilemma.cli.shell import app, complaints, fail_if
+
+
+@app.command("list")
+def list_() -> None:
+    """List the registered mechanisms and where each comes from."""
+    with complaints():
+        from trilemma import registry
+
+        loaded, broken = registry.load_each(None)
+        width = max((len(label) for label in loaded), default=0)
+        for label, mechanism in loaded.items():
+            summary = (mechanism.__doc__ or "").strip().split("\n")[0]
+            typer.echo(f"{label:{width}}  {registry.origin(mechanism)}  {summary}")
+        fail_if([f"{spec}: {error}" for spec, error in broken.items()])
+
+
+@app.command()
+def show(mechanism: Annotated[str, typer.Argument(help="As for compare.")]) -> None:
+    """Show a mechanism's parameters, claims and origin."""
+    with complaints():
+        from trilemma import registry
+
+        loaded = registry.load(mechanism)
+        typer.echo(registry.label(loaded))
+        typer.echo(f"origin: {registry.origin(loaded)}")
+        typer.echo("parameters:" if registry.parameters(loaded) else "parameters: none")
+        for name, value in registry.parameters(loaded).items():
+            shown = registry.label(value) if callable(value) else repr(value)
+            typer.echo(f"  {name} = {shown}")
+        claims = sorted(getattr(loaded, "claims", ()))
+        typer.echo(f"claims: {', '.join(claims) or 'none'}")
+        typer.echo("\n" + cleandoc(loaded.__doc__ or "No description."))

@@ -1,0 +1,109 @@
+"""`trilemma compare`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trilemma.cli.shell import Mechanisms, app, bar, complaints, fail_if, numbers, say, target
+from trilemma.errors import UsageError
+
+if TYPE_CHECKING:
+    from trilemma.worlds import Source
+
+
+@app.command()
+def compare(
+    mechanisms: Mechanisms = None,
+    network: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A real network: .npz (stake, weights), or twice: CSV from,to,value and id,stake.",
+        ),
+    ] = None,
+    stake: Annotated[
+        str | None,
+        typer.Option(help="root-2024, equal or pareto(ALPHA).", show_default="root-2024"),
+    ] = None,
+    validators: Annotated[
+        int | None, typer.Option(help="The attacker's included.", show_default="64")
+    ] = None,
+    miners: Annotated[
+        int | None, typer.Option(help="The attacker's included.", show_default="128")
+    ] = None,
+    attacker_work: Annotated[
+        float | None,
+        typer.Option(help="Quality of the attacker's miner, in medians.", show_default="1"),
+    ] = None,
+    worlds: Annotated[int, typer.Option(help="Worlds drawn.")] = 16,
+    noise: Annotated[float, typer.Option(help="Log-normal noise of honest reports.")] = 0.1,
+    clone_detection: Annotated[
+        float, typer.Option(help="Chance that an honest validator sees through clones.")
+    ] = 1.0,
+    attacker_stake: Annotated[float, typer.Option(help="Largest share it may hold.")] = 0.45,
+    identities: Annotated[
+        int, typer.Option(help="K: identities a principal may use; plays try powers of 2.")
+    ] = 64,
+    identity_cost: Annotated[float, typer.Option(help="Price of each beyond the first.")] = 0.0,
+    insiders: Annotated[str, typer.Option(help="Coalition sizes judged.")] = "1,3,5",
+    xi: Annotated[float, typer.Option(help="The validators' part of all pay.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes.", show_default="one per core")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Folder that keeps finished cells.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Score mechanisms against the same adversarial weight matrices: the main job."""
+    with complaints():
+        from trilemma.compare import compare
+        from trilemma.model import Budget
+
+        sizes = tuple(int(size) for size in numbers("--insiders", insiders, whole=True))
+        budget = Budget(attacker_stake, identities, identity_cost, sizes)
+        preset = {
+            "stake": stake,
+            "validators": validators,
+            "miners": miners,
+            "attacker_work": attacker_work,
+        }
+        given = {name: value for name, value in preset.items() if value is not None}
+        source = _source(network, given, noise=noise, clone_detection=clone_detection)
+        place = target(json)
+        # What a plug-in prints must not end up between the data.
+        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+            report = compare(
+                mechanisms or None,
+                world=source,
+                worlds=worlds,
+                budget=budget,
+                xi=xi,
+                seed=seed,
+                workers=workers,
+                out=out,
+                progress=progress,
+            )
+        say(str(report), report.to_json(), place)
+        fail_if([failure.reason for failure in report.failures])
+
+
+def _source(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:
+    from trilemma.importers import read
+    from trilemma.worlds import Imported, Preset
+
+    if not network:
+        return Preset(**preset, **reports)
+    if preset:
+        option = "--" + next(iter(preset)).replace("_", "-")
+        raise UsageError(f"{option} and --network exclude each other: a network has its own")
+    return Imported(read(network), **reports)
