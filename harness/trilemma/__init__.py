@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from trilemma.chain import Chain, Csr
 from trilemma.compare import compare
+from trilemma.dynamics import simulate
 from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
 from trilemma.importers import read
 from trilemma.model import Budget, Epoch, Mechanism, Play, Rewards, World
 from trilemma.registry import load, names
 from trilemma.report import Report
+from trilemma.retention import retention_map
 from trilemma.worlds import Imported, Preset
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
     "load",
     "names",
     "read",
+    "retention_map",
+    "simulate",
 ]
 
 PLUGIN_API = 1

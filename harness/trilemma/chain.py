@@ -7,7 +7,7 @@ i are the same account. Blocks are counted from 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,12 @@ class Csr:
     indptr: IntArray
     indices: IntArray
     values: IntArray
+
+    if TYPE_CHECKING:  # more is taken in than is kept
+
+        def __init__(
+            self, indptr: npt.ArrayLike, indices: npt.ArrayLike, values: npt.ArrayLike
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -158,6 +164,24 @@ class Chain:
     emission: int | None = None
     weights: Csr | None = None
     bonds: Csr | None = None
+
+    if TYPE_CHECKING:  # more is taken in than is kept
+
+        def __init__(
+            self,
+            block: int | None = None,
+            tempo: int = 360,
+            last_step: int = 0,
+            last_update: npt.ArrayLike | None = None,
+            registered: npt.ArrayLike | None = None,
+            permits: npt.ArrayLike | None = None,
+            commits: npt.ArrayLike | None = None,
+            resets: npt.ArrayLike | None = None,
+            owner: int | None = None,
+            emission: int | None = None,
+            weights: Csr | None = None,
+            bonds: Csr | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for name in ("block", "tempo", "last_step", "owner", "emission"):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GROUP",
-    "adjusted",
     "label",
     "load",
     "load_each",
@@ -112,34 +110,6 @@ def load_each(
         if not _same(loaded.setdefault(key, mechanism), mechanism):
             raise UsageError(f"two different mechanisms are both written {key}; keep one of them")
     return loaded, failed
-
-
-def adjusted(mechanism: Mechanism, values: Mapping[str, object]) -> Mechanism:
-    """Return a mechanism with other parameters, its own and those of mechanisms inside it.
-
-    Parameters
-    ----------
-    mechanism : Mechanism
-    values : mapping
-        By name. What the mechanism does not have is left out; if it has none of them, neither
-        itself nor inside, it is returned as it is.
-
-    Raises
-    ------
-    UsageError
-        If a value is refused.
-    """
-    own = parameters(mechanism)
-    inside = {name: it for name, it in own.items() if callable(it)}
-    changed = {name: adjusted(cast("Mechanism", it), values) for name, it in inside.items()}
-    changed = {name: it for name, it in changed.items() if it is not inside[name]}
-    changes = changed | {name: value for name, value in values.items() if name in own}
-    if not changes:
-        return mechanism
-    try:
-        return cast("Mechanism", replace(cast("Any", mechanism), **changes))
-    except ValueError as error:
-        raise UsageError(f"{label(mechanism)}: {error}") from error
 
 
 def label(mechanism: object) -> str:

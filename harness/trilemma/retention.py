@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from trilemma.executor import Progress, crew
 from trilemma.fields import normalised
 from trilemma.model import Epoch, FloatArray, Mechanism
 from trilemma.report.retention import Line, RetentionMap, line_of
+from trilemma.specs import adjusted
 from trilemma.store import Store, code_of
 
 __all__ = ["STAKES", "Experiment", "Sides", "retention_map"]
@@ -274,12 +276,18 @@ class _Run:
 def _adjusted(
     mechanisms: Mapping[str, Mechanism], values: Mapping[str, object]
 ) -> dict[str, Mechanism]:
-    changed = [registry.adjusted(mechanism, values) for mechanism in mechanisms.values()]
     for name, value in values.items():
-        one = {name: value}
-        if all(registry.adjusted(it, one) is it for it in mechanisms.values()):
+        if all(_changed(label, it, {name: value}) is it for label, it in mechanisms.items()):
             raise UsageError(f"none of {', '.join(mechanisms)} has a parameter {name!r}")
+    changed = [_changed(label, mechanism, values) for label, mechanism in mechanisms.items()]
     return {registry.label(mechanism): mechanism for mechanism in changed}
+
+
+def _changed(label: str, mechanism: Mechanism, values: Mapping[str, object]) -> Mechanism:
+    try:
+        return cast("Mechanism", adjusted(mechanism, values))
+    except ValueError as error:
+        raise UsageError(f"{label}: {error}") from error
 
 
 def _part(share: float, size: int) -> int:

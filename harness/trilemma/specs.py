@@ -13,7 +13,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from difflib import get_close_matches
 from inspect import Parameter
 from numbers import Integral, Real
@@ -22,7 +22,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from trilemma.errors import UsageError
 
-__all__ = ["Spec", "bind", "meant", "parameters", "parse", "signature", "write"]
+__all__ = ["Spec", "adjusted", "bind", "meant", "parameters", "parse", "signature", "write"]
 
 LONGEST = 2000  # characters; keeps Python's own parser far from the end of its stack
 DEEPEST = 20  # mechanisms or tuples inside one another
@@ -160,6 +160,29 @@ def _value(name: str, node: ast.expr, text: str, depth: int) -> object:
 def parameters(mechanism: object) -> dict[str, object]:
     """Return a mechanism's parameters, name to value; none for a function."""
     return {field.name: getattr(mechanism, field.name) for field in _fields(type(mechanism))}
+
+
+def adjusted(mechanism: Any, values: Mapping[str, object]) -> Any:
+    """Return a mechanism with other parameters, its own and those of mechanisms inside it.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+    values : mapping
+        By name. What the mechanism does not have is left out; if it has none of them, neither
+        itself nor inside, it is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If the mechanism refuses a value.
+    """
+    own = parameters(mechanism)
+    inside = {name: it for name, it in own.items() if callable(it)}
+    changed = {name: adjusted(it, values) for name, it in inside.items()}
+    changes = {name: it for name, it in changed.items() if it is not inside[name]}
+    changes |= {name: value for name, value in values.items() if name in own}
+    return replace(mechanism, **changes) if changes else mechanism
 
 
 def _fields(kind: type) -> list[Field[Any]]:

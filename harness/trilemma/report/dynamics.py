@@ -100,7 +100,7 @@ class Dynamics:
             *rows,
             "",
             "G of 1 or more: copying pays as well as working. Where validators take 18 % of what",
-            "their delegators earn, a copier with G below 0.82 loses them even if it takes nothing.",
+            "their delegators earn, a copier with G below 0.82 loses them even if it takes none.",
         ]
 
     def _shown(self, hidden: int) -> str:

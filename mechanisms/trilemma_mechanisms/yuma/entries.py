@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trilemma.chain import Csr
-from trilemma.model import AnyArray, BoolArray, Epoch
+from trilemma.model import AnyArray, BoolArray, Csr, Epoch
 
 if TYPE_CHECKING:
     from trilemma_mechanisms.yuma.accounts import Accounts
