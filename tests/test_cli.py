@@ -489,9 +489,16 @@ def cells() -> dict[Path, int]:
     return {path: path.stat().st_ino for path in Path("run/cells").glob("*/[0-9]*.npz")}
 
 
+COMPARE = ("compare", *SMALL)
+MAP = ("map", "--validators=8", "--miners=10", "--grid=31", "--stakes=0.6,0.7,0.8")
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_interrupted_run_goes_on_where_it_stopped(workers: str) -> None:
-    question = ("compare", "./rules.py:waits", "stake_weighted", *SMALL, "--json", "-")
+@pytest.mark.parametrize("command", [COMPARE, MAP], ids=["compare", "map"])
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    command: tuple[str, ...], workers: str
+) -> None:
+    question = (*command, "./rules.py:waits", "stake_weighted", "--json", "-")
     resumable = (*question, "--workers", workers, "--out", "run")
     process = spawned(*resumable, program=("-c", MAIN))
     try:

@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 
-from trilemma import kernels
 from trilemma.dynamics.simulation import Act, Scene, Step
 from trilemma.errors import DataError, UsageError
 from trilemma.fields import normalised
@@ -123,6 +122,8 @@ def _copy(lag: int, scene: Scene, past: Sequence[Step]) -> Scene:
 
 
 def _consensus(stake: FloatArray, weights: FloatArray, without: IntArray) -> FloatArray:
+    from trilemma import kernels  # late, because numba takes as long to import as all else
+
     units = kernels.stake_units(np.delete(stake, without))
     peers = np.ascontiguousarray(np.delete(weights, without, axis=0))
     needed = kernels.needed_support(MAJORITY, int(units.sum()))
