@@ -490,7 +490,7 @@ def cells() -> dict[Path, int]:
 
 
 COMPARE = ("compare", *SMALL)
-MAP = ("map", "--validators=8", "--miners=10", "--grid=31", "--stakes=0.6,0.7,0.8")
+MAP = ("map", "--validators=8", "--miners=10", "--grid=11", "--stakes=0.6,0.7,0.8")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -503,7 +503,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     process = spawned(*resumable, program=("-c", MAIN))
     try:
         deadline = time.monotonic() + 60
-        while len(cells()) < 2 and time.monotonic() < deadline and process.returncode is None:
+        while not cells() and time.monotonic() < deadline and process.returncode is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.02)
         process.send_signal(signal.SIGINT)
@@ -515,7 +515,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert err.startswith("trilemma: interrupted")
     assert err.count("\n") == 1
     before = cells()
-    assert 2 <= len(before) < 6
+    assert 1 <= len(before) < 6
     code, resumed, err = ran(*resumable)
     assert (code, err) == (0, "")
     assert resumed == asked(*question)[1]
