@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docs import regenerate
-from trilemma import Preset, compare, load
+from trilemma import Preset, compare, load, retention_map
+from trilemma.dynamics import dynamics
+from trilemma.retention import STAKES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -24,19 +27,52 @@ def cells(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
+def part(page: str, name: str) -> str:
+    return page.split(regenerate.begin(name))[1].split(regenerate.end(name))[0]
+
+
 def numbers(row: list[str]) -> list[float]:
     return [float(cell.split("±")[0]) for cell in row[1:] if cell != "-"]
 
 
 def test_the_table_is_what_the_default_comparison_prints() -> None:
-    shown = README.split(regenerate.BEGIN)[1].split(regenerate.END)[0]
-    fresh = regenerate.generated(compare())
+    shown = part(README, "comparison")
+    fresh = regenerate.comparison()
     for old, new in zip(cells(shown), cells(fresh), strict=True):
         assert old[0] == new[0]
         # Other processors may round the last digit shown differently.
         assert numbers(old) == pytest.approx(numbers(new), abs=0.011)
     sentences = [line for line in shown.splitlines() if line.startswith("*")]
     assert sentences == [line for line in fresh.splitlines() if line.startswith("*")]
+
+
+@pytest.mark.parametrize("name", regenerate.PARTS)
+def test_every_generated_part_stands_in_its_page(name: str) -> None:
+    page, _ = regenerate.PARTS[name]
+    assert len(part((ROOT / page).read_text(), name).splitlines()) > 5
+
+
+def assert_same_but_for_rounding(shown: str, fresh: str) -> None:
+    """Compare word by word; other processors may round the last digit shown differently."""
+    number = re.compile(r"\d+\.\d+")
+    assert number.sub("", shown).split() == number.sub("", fresh).split()
+    old, new = (list(map(float, number.findall(text))) for text in (shown, fresh))
+    assert old == pytest.approx(new, abs=0.0011)
+
+
+def test_the_page_on_yuma_shows_what_dynamics_prints() -> None:
+    shown = part((ROOT / "docs/yuma.md").read_text(), "time")
+    assert_same_but_for_rounding(
+        shown.strip("`\n").removeprefix("text\n"), f"$ trilemma dynamics\n{dynamics()}"
+    )
+
+
+def test_the_page_on_yuma_shows_what_the_map_prints() -> None:
+    shown = cells(part((ROOT / "docs/yuma.md").read_text(), "rivals"))
+    fresh = retention_map(regenerate.RIVALS, stakes=[0.6], seeds=regenerate.SEEDS)
+    sixty = STAKES.index(0.6) + 1
+    for old, new in zip(shown, cells(fresh.to_markdown()), strict=True):
+        assert_same_but_for_rounding(f"{old[0]} {old[sixty]}", " ".join(new))
 
 
 def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
@@ -60,3 +96,9 @@ def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     exec(blocks("python")[1], names)
     assert "quadratic" in capsys.readouterr().out
+
+
+def test_the_example_of_a_simulation_runs() -> None:
+    names: dict[str, Any] = {}
+    exec(blocks("python")[2], names)
+    assert names["history"].dividends.shape == (10, 2)

@@ -18,7 +18,7 @@ def dynamics(
         list[str] | None,
         typer.Argument(
             metavar="MECHANISM",
-            help="As for compare. Default: yuma in version 2, in version 3, with liquid alpha.",
+            help="As for compare. Default: yuma in four forms.",
             show_default=False,
         ),
     ] = None,

@@ -21,8 +21,8 @@ __all__ = ["LAGS", "Dynamics", "dynamics"]
 USUAL = (
     "yuma(version=2)",
     "yuma",
+    "yuma(bonds_penalty=0)",
     "yuma(liquid_alpha=True)",
-    "yuma(bonds_penalty=0, liquid_alpha=True)",
 )
 LAGS = (0, 1, 2, 5, 10, 21)
 
@@ -47,7 +47,7 @@ def dynamics(
     Parameters
     ----------
     mechanisms : iterable of str or Mechanism, optional
-        Default: Yuma in version 2, in version 3, and with liquid alpha.
+        Default: Yuma in version 2, in version 3, without bonds penalty, and with liquid alpha.
     network : Network, optional
         Whose epochs the copier meets. Default: a synthetic one whose miners change.
     lags : sequence of int

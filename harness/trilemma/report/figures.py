@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ __all__ = ["check", "draw_dividends", "draw_map"]
 
 SUFFIXES = (".svg", ".png", ".pdf")
 COLOURS = "viridis"
+STROKES = ("-", "--", ":")  # so that a line on top of another leaves it seen
 COLUMNS = 2  # of panels
 
 
@@ -67,8 +69,9 @@ def draw_dividends(
     figure, panels = _panels(len(histories), (5.2, 2.9))
     for panel, (label, dividends) in zip(panels, histories.items(), strict=True):
         panel.set_title(label, fontsize="medium")
-        for colour, name, series in zip(_colours(len(names)), names, dividends.T, strict=True):
-            panel.plot(series, color=colour, label=name, linewidth=1.6)
+        lines = zip(_colours(len(names)), cycle(STROKES), names, dividends.T, strict=False)
+        for colour, stroke, name, series in lines:
+            panel.plot(series, stroke, color=colour, label=name, linewidth=1.8)
         panel.set_xlabel("epoch")
         panel.set_ylabel("share of dividends")
         panel.set_ylim(-0.02, 1.02)

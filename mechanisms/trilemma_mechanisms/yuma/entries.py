@@ -1,8 +1,8 @@
 """Which weights and bonds count in an epoch.
 
 On chain a row holds entries, and an entry of zero is not the same as none: where liquid alpha is
-on, a bond without an entry among the weights is deleted, one with an entry of zero decays. A
-plain epoch has an entry everywhere.
+on, a bond without an entry among the weights is deleted, one with an entry of zero decays. Only
+stored rows tell; where the epoch has none, every bond decays, as in the chain's dense epoch.
 """
 
 from __future__ import annotations
@@ -63,16 +63,14 @@ def weights_of(epoch: Epoch, rule: Yuma, accounts: Accounts, numbers: Numbers) -
     """Return the weights that count, with rows that sum to 1 or to 0."""
     heard = _heard(epoch, rule, accounts)
     stored = None if epoch.chain is None else epoch.chain.weights
-    if stored is None:
-        said, held = numbers.set_weights(epoch.weights), heard
-        if heard is None and said is epoch.weights:
-            return Entries(said)  # whose rows sum to 1 already
-    else:
+    if stored is not None:
         miners = epoch.weights.shape[1]
-        said, held = stored.dense(miners), stored.entries(miners)
-        held = held if heard is None else held & heard
-    counted = said if held is None else np.where(held, said, 0)
-    return Entries(numbers.rows(counted), held, stored)
+        held = stored.entries(miners) if heard is None else stored.entries(miners) & heard
+        return Entries(numbers.rows(np.where(held, stored.dense(miners), 0)), held, stored)
+    said = numbers.set_weights(epoch.weights)
+    if heard is not None:
+        return Entries(numbers.rows(np.where(heard, said, 0)))
+    return Entries(said if said is epoch.weights else numbers.rows(said))  # sum to 1 already
 
 
 def bonds_of(epoch: Epoch, rule: Yuma, numbers: Numbers) -> Entries:
