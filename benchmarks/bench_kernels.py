@@ -1,4 +1,4 @@
-"""The consensus in three ways, and a whole Yuma epoch: `pytest benchmarks --benchmark-enable`."""
+"""The consensus in three ways, and whole Yuma epochs: `pytest benchmarks --benchmark-enable`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests import naive
 from trilemma import kernels
+from trilemma.model import Epoch
+from trilemma_mechanisms.yuma import Yuma
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,17 +36,21 @@ def question(n: int, m: int) -> tuple[Any, ...]:
     return weights, units, kernels.needed_support(0.5, int(units.sum()))
 
 
-def epoch(source: Any, bonds: str, weights: FloatArray, stake: FloatArray) -> FloatArray:
+def steps(weights: FloatArray) -> npt.NDArray[np.int64]:
+    return (weights * kernels.ONE).astype(np.int64)
+
+
+def dividends(source: Any, bonds: str, weights: FloatArray, stake: FloatArray) -> FloatArray:
     """Return the dividends of one epoch by the kernels or by their twins."""
     units = kernels.stake_units(stake)
     share = source.normalised(stake)
     agreed = source.consensus(weights, units, kernels.needed_support(0.5, int(units.sum())))
     clipped, ranks, _ = source.clip_and_rank(weights, agreed, share)
     incentive = source.normalised(ranks)
-    prior = np.zeros(weights.shape)
-    dividends: FloatArray
-    _, dividends = getattr(source, bonds)(weights, clipped, share, incentive, prior, 1.0, 0.1)
-    return dividends
+    target, prior = source.interpolated(weights, clipped, 0.5), np.zeros(weights.shape)
+    paid: FloatArray
+    _, paid = getattr(source, bonds)(target, prior, share, incentive, 0.1)
+    return paid
 
 
 def label(size: tuple[int, int]) -> str:
@@ -68,14 +74,46 @@ def test_consensus(
     np.testing.assert_array_equal(benchmark(find, *asked), expected)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=label)
+def test_consensus_in_fixed_point(benchmark: BenchmarkFixture, size: tuple[int, int]) -> None:
+    benchmark.group = f"consensus {label(size)}"
+    weights, units, needed = question(*size)
+    fixed = steps(weights)
+    expected = naive.argsort_consensus(fixed, units, needed)
+    kernels.consensus(fixed, units, needed)  # compiles before the clock starts
+    np.testing.assert_array_equal(benchmark(kernels.consensus, fixed, units, needed), expected)
+
+
 @pytest.mark.parametrize("size", NAIVE_SIZES, ids=label)
 @pytest.mark.parametrize("bonds", ["bonds_version_2", "bonds_version_3"])
 @pytest.mark.parametrize("source", [kernels, naive], ids=["kernel", "naive"])
-def test_yuma_epoch(
+def test_kernels_of_an_epoch(
     benchmark: BenchmarkFixture, source: Any, bonds: str, size: tuple[int, int]
 ) -> None:
-    benchmark.group = f"yuma {bonds} {label(size)}"
+    benchmark.group = f"kernels of {bonds} {label(size)}"
     given = network(*size)
-    expected = epoch(kernels, bonds, *given)
-    found = benchmark(epoch, source, bonds, *given)
+    expected = dividends(kernels, bonds, *given)
+    found = benchmark(dividends, source, bonds, *given)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=label)
+@pytest.mark.parametrize("arithmetic", ["float", "chain"])
+@pytest.mark.parametrize(
+    "given",
+    [{"version": 2}, {"version": 3}, {"liquid_alpha": True}],
+    ids=["version 2", "version 3", "liquid alpha"],
+)
+def test_yuma_epoch(
+    benchmark: BenchmarkFixture, given: dict[str, Any], arithmetic: Any, size: tuple[int, int]
+) -> None:
+    """A whole epoch that carries bonds, in the numbers of either arithmetic."""
+    told = ", ".join(f"{name}={value}" for name, value in given.items())
+    benchmark.group = f"yuma({told}) {label(size)}"
+    weights, stake = network(*size)
+    rule, first = Yuma(arithmetic=arithmetic, **given), Epoch(stake, weights)
+    later = first.replace(carry=rule(first).carry)
+    rule(later)  # compiles before the clock starts
+    found = benchmark(rule, later)
+    for pool in (found.miners, found.validators):
+        assert pool.sum() == pytest.approx(1, abs=1e-5)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from trilemma.chain import Chain
 from trilemma.errors import UsageError
 from trilemma.model import Budget, Epoch, Mechanism, Rewards
 
@@ -19,6 +20,7 @@ Array = npt.NDArray[Any]
 
 STAKE = np.array([3.0, 1.0])
 WEIGHTS = np.array([[1.0, 0.0, 3.0], [0.0, 0.5, 0.5]])
+RECORD = Chain(block=720, tempo=99, last_update=np.array([700, 0]), registered=np.array([1, 2, 3]))
 FIELDS = ("stake", "weights", "votes", "seats", "orders", "flows", "tenure")
 
 
@@ -33,7 +35,7 @@ def full(**given: Any) -> Epoch:
         "orders": np.array([[1, 0, 0], [0, -1, 0]]),
         "flows": np.array([[0.5, -1.5, 0], [0, 0, 2]]),
         "tenure": np.array([4.0, 0.0]),
-        "chain": {"tempo": 360},
+        "chain": RECORD,
         "carry": np.eye(2, 3),
     }
     return epoch(**{**facts, **given})
@@ -126,6 +128,12 @@ HUGE = 10**400
             "tenure: expected shape (2,) (as stake has it), got (1,)",
         ),
         ({"tenure": [1, np.nan]}, "tenure: expected 0 or more, got nan at [1]"),
+        ({"chain": {"tempo": 360}}, "chain: expected a trilemma.Chain, not dict"),
+        ({"chain": Chain}, "chain: expected a trilemma.Chain, not type"),
+        (
+            {"chain": Chain(last_update=np.arange(3))},
+            "chain: last_update: expected shape (2,) (one per validator), got (3,)",
+        ),
     ],
 )
 def test_a_wrong_field_is_named_with_its_place_and_value(given: dict[str, Any], said: str) -> None:
@@ -326,7 +334,11 @@ def test_an_epoch_survives_pickling_and_copying_read_only(
         one, other = getattr(first, name), getattr(second, name)
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
-    assert second.chain == first.chain
+    assert (second.chain is None) == (first.chain is None)
+    if first.chain is not None and second.chain is not None:
+        assert (second.chain.block, second.chain.tempo) == (720, 99)
+        np.testing.assert_array_equal(second.chain.last_update, first.chain.last_update)
+        np.testing.assert_array_equal(second.chain.registered, first.chain.registered)
     np.testing.assert_array_equal(second.carry, first.carry)
     with pytest.raises(AttributeError):
         second.stake = STAKE

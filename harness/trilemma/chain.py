@@ -68,8 +68,9 @@ class Csr:
             or starts[-1] != entries
             or (np.diff(starts) < 0).any()
         ):
+            shown = np.array2string(starts, max_line_width=1000, threshold=8, edgeitems=3)
             raise UsageError(
-                f"csr: indptr must rise from 0 to {entries}, the number of values, not {starts}"
+                f"csr: indptr must rise from 0 to {entries}, the number of values, not {shown}"
             )
         same("csr: indices", self.indices.shape, (entries,), "one column per value")
         if entries and self.values.max() > U16:
@@ -84,7 +85,9 @@ class Csr:
     @classmethod
     def of(cls, matrix: npt.ArrayLike) -> Self:
         """Store every element of a dense matrix of u16, zeros included."""
-        dense = np.asarray(matrix)
+        dense = numbers("csr: values", matrix)
+        if dense.ndim != 2:
+            raise UsageError(f"csr: expected a matrix, got shape {dense.shape}")
         n, m = dense.shape
         return cls(np.arange(n + 1) * m, np.tile(np.arange(m), n), dense.reshape(-1))
 
@@ -186,7 +189,7 @@ class Chain:
     def __post_init__(self) -> None:
         for name in ("block", "tempo", "last_step", "owner", "emission"):
             value = getattr(self, name)
-            if value is not None:
+            if value is not None or name in ("tempo", "last_step"):
                 object.__setattr__(self, name, whole(f"chain: {name}", value, 0, 2**64 - 1))
         for name in (*_OF_VALIDATORS, *_OF_MINERS):
             value = getattr(self, name)
@@ -222,6 +225,8 @@ _OF_MINERS = ("registered", "resets")
 
 def _wholes(name: str, value: Any) -> IntArray:
     """Return whole numbers as read-only int64; what is beyond int64 never comes."""
+    if isinstance(value, list | tuple) and all(type(block) is int for block in value):
+        value = [min(block, NEVER) for block in value]  # numpy reads 5 beside 2**64 - 1 as a float
     array = numbers(name, value)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         if array.size:

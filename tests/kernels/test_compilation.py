@@ -17,33 +17,78 @@ SCRIPT = """
 import json
 import numpy as np
 from tests import naive
-from tests.kernels.test_yuma_kernels import close, synthetic
-from trilemma import kernels
+from tests.kernels.test_yuma_kernels import close, speeds, synthetic
+from trilemma import Chain, Csr, Epoch, kernels
+from trilemma.kernels import ONE
+from trilemma_mechanisms.yuma import Yuma
 
 for n, m in ((1, 1), (2, 64), (5, 65), (70, 3), (7, 130)):
     rng = np.random.default_rng(n)
-    weights = rng.integers(0, 5, (n, m)) / 4
-    weights.setflags(write=False)
-    for stake in (rng.integers(0, 5, n), rng.random(n)):
-        stake.setflags(write=False)
-        units = kernels.stake_units(stake)
-        needed = kernels.needed_support(0.5, int(units.sum()))
-        found = kernels.consensus(weights, units, needed)
-        np.testing.assert_array_equal(found, naive.consensus(weights, units, needed))
+    floats = rng.integers(0, 5, (n, m)) / 4
+    for weights in (floats, (floats * ONE).astype(np.int64)):
+        weights.setflags(write=False)
+        for stake in (rng.integers(0, 5, n), rng.random(n)):
+            stake.setflags(write=False)
+            units = kernels.stake_units(stake)
+            needed = kernels.needed_support(0.5, int(units.sum()))
+            found = kernels.consensus(weights, units, needed)
+            np.testing.assert_array_equal(found, naive.consensus(weights, units, needed))
+
+signatures = len(kernels.consensus.signatures)
+
+
+def steps(value):
+    return (value * ONE).astype(np.int64) if isinstance(value, np.ndarray) else int(value * ONE)
+
 
 for n, m in ((1, 1), (5, 3), (3, 67)):
     epoch = synthetic(n, m)
-    close(kernels.bonds_version_2(*epoch)[1], naive.bonds_version_2(*epoch)[1])
-    close(kernels.bonds_version_3(*epoch)[1], naive.bonds_version_3(*epoch)[1])
+    limits = epoch.target.mean(axis=0)
+    every = {
+        "clip_and_rank": (epoch.target, limits, epoch.share),
+        "interpolated": (epoch.target, epoch.prior, epoch.alpha),
+        "liquid_alpha": (epoch.target, epoch.prior, limits, 0.5, 0.75, 8.0),
+        "bonds_version_2": epoch,
+        "bonds_version_3": epoch,
+        "columns_upscaled": (epoch.prior,),
+        "normalised": (limits,),
+    }
+    for name, given in [*every.items(), ("bonds_version_3", (*epoch[:-1], speeds(epoch)))]:
+        found, expected = (getattr(source, name)(*given) for source in (kernels, naive))
+        fixed = getattr(kernels, name)(*map(steps, given))
+        several = isinstance(found, tuple)
+        together = zip(found, fixed, expected) if several else [(found, fixed, expected)]
+        for one, in_steps, twin in together:
+            close(one, twin)
+            np.testing.assert_allclose(in_steps / ONE, twin, atol=1e-6)
+
+n = 5
+rng = np.random.default_rng(n)
+said = Csr.of(rng.integers(0, 65536, (n, n)))
+for arithmetic in ("float", "chain"):
+    for version in (2, 3):
+        rule = Yuma(
+            arithmetic=arithmetic, version=version, liquid_alpha=version == 3, bonds_penalty=0.5
+        )
+        facts = Chain(block=9, last_update=[9] * n, registered=[0] * n, weights=said, owner=1)
+        epoch = Epoch(rng.integers(1, 9, n), said.dense(n), chain=facts)
+        first = rule(epoch)
+        again = rule(epoch.replace(carry=first.carry))
+        assert again.miners.any() and again.validators.any() and again.carry.bonds.any()
 
 compiled = [getattr(kernels, name) for name in kernels.__all__]
 compiled = {kernel.__name__: kernel.stats for kernel in compiled if hasattr(kernel, "stats")}
 print(json.dumps({
-    "signatures": len(kernels.consensus.signatures),
+    "consensus": signatures,
     "hits": {name: sum(stats.cache_hits.values()) for name, stats in compiled.items()},
     "misses": {name: sum(stats.cache_misses.values()) for name, stats in compiled.items()},
 }))
 """
+
+KERNELS = {
+    *("bonds_version_2", "bonds_version_3", "clip_and_rank", "columns_upscaled", "consensus"),
+    *("interpolated", "liquid_alpha", "normalised"),
+}
 
 
 def run(cache: Path, **extra: str) -> dict[str, Any]:
@@ -73,12 +118,15 @@ def cold(cache: Path) -> dict[str, Any]:
 
 
 def test_no_kernel_reads_or_writes_out_of_bounds(cold: dict[str, Any]) -> None:
-    assert min(cold["misses"].values()) > 0
+    assert set(cold["misses"]) == KERNELS
+    assert min(cold["misses"].values()) > 1  # in both kinds of numbers
     assert not any(cold["hits"].values())
 
 
-def test_all_stakes_share_one_compiled_consensus(cold: dict[str, Any]) -> None:
-    assert cold["signatures"] == 1
+def test_all_stakes_share_one_compiled_consensus_for_each_kind_of_weights(
+    cold: dict[str, Any],
+) -> None:
+    assert cold["consensus"] == 2
 
 
 def test_a_second_process_compiles_nothing(cold: dict[str, Any], cache: Path) -> None:

@@ -13,15 +13,16 @@ from hypothesis.extra.numpy import arrays
 
 from tests import naive
 from tests.data import shared
-from trilemma.kernels import consensus, needed_support, stake_units
+from trilemma.kernels import ONE, consensus, exceeds, needed_support, stake_units
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-Question = tuple[FloatArray, IntArray, int]
+Question = tuple[npt.NDArray[Any], IntArray, int]
 
 patient = settings(deadline=None)  # the first call compiles
 
 SAID = st.sampled_from([0.0, -0.0, 5e-324, 1e-310, 0.1, 0.25, 0.5, 1.0]) | st.floats(0, 1e300)
+FIXED = st.sampled_from([0, 1, ONE - 1, ONE, 2**62]) | st.integers(0, ONE)
 HELD = st.sampled_from([0, 0, 1, 1, 2, 3]) | st.integers(0, 2**58)
 
 
@@ -29,7 +30,9 @@ HELD = st.sampled_from([0, 0, 1, 1, 2, 3]) | st.integers(0, 2**58)
 def questions(draw: st.DrawFn) -> Question:
     """Small, full of ties and of numbers at the edge."""
     n, m = draw(st.integers(1, 8)), draw(st.integers(1, 8))
-    weights = draw(arrays(np.float64, (n, m), elements=SAID))
+    weights: npt.NDArray[Any] = draw(
+        arrays(np.float64, (n, m), elements=SAID) | arrays(np.int64, (n, m), elements=FIXED)
+    )
     units = draw(arrays(np.int64, n, elements=HELD))
     return weights, units, draw(st.integers(1, int(units.sum()) + 1))
 
@@ -40,8 +43,10 @@ def wide_questions(draw: st.DrawFn) -> Question:
     n = draw(st.integers(1, 13))
     m = draw(st.sampled_from([1, 63, 64, 65, 127, 128, 129, 200]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    weights = rng.integers(0, 4, (n, m)) / 3 + rng.integers(0, 2) * rng.random((n, m))
+    weights: Any = rng.integers(0, 4, (n, m)) / 3 + rng.integers(0, 2) * rng.random((n, m))
     weights[rng.random((n, m)) < 0.25] = 0.0
+    if draw(st.booleans()):
+        weights = (weights * ONE).astype(np.int64)
     units = rng.integers(0, 4, n) * rng.integers(1, 2**40)
     return weights, units, draw(st.integers(1, int(units.sum()) + 1))
 
@@ -51,7 +56,8 @@ def wide_questions(draw: st.DrawFn) -> Question:
 def test_the_kernel_agrees_with_its_twin(question: Question) -> None:
     found = consensus(*question)
     np.testing.assert_array_equal(found, naive.consensus(*question))
-    assert not np.signbit(found).any()
+    assert found.dtype == question[0].dtype
+    assert not (np.copysign(1, found) < 0).any()
 
 
 @patient
@@ -61,17 +67,20 @@ def test_the_argsort_version_agrees_too(question: Question) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 64), (3, 65), (4, 128), (5, 129), (130, 2)])
-def test_every_shape_is_searched_to_its_edges(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("unit", [1.0, ONE], ids=["float", "fixed"])
+def test_every_shape_is_searched_to_its_edges(shape: tuple[int, int], unit: float) -> None:
     rng = np.random.default_rng(shape)
-    weights, units = rng.random(shape), rng.integers(1, 9, shape[0])
+    weights = (rng.random(shape) * unit).astype(np.asarray(unit).dtype)
+    units = rng.integers(1, 9, shape[0])
     for needed in (1, int(units.sum()) // 2 + 1, int(units.sum())):
         np.testing.assert_array_equal(
             consensus(weights, units, needed), naive.consensus(weights, units, needed)
         )
 
 
-def test_more_support_than_there_is_stake_gives_zeros() -> None:
-    weights = np.ones((2, 3))
+@pytest.mark.parametrize("kind", [np.float64, np.int64])
+def test_more_support_than_there_is_stake_gives_zeros(kind: type) -> None:
+    weights: Any = np.ones((2, 3), kind)
     assert not consensus(weights, np.array([1, 1]), 3).any()
     assert not consensus(weights, np.array([0, 0]), 1).any()
 
@@ -137,6 +146,17 @@ def test_needed_support_is_the_least_that_reaches_kappa(kappa: float, total: int
     needed = needed_support(kappa, total)
     assert Fraction(needed, total) >= meant
     assert needed == 1 or Fraction(needed - 1, total) < meant
+
+
+@given(st.floats(0, 1), st.integers(1, 2**62), st.data())
+def test_a_part_exceeds_a_share_where_its_exact_quotient_does(
+    share: float, total: int, data: st.DataObject
+) -> None:
+    least = needed_support(share, total)
+    part = data.draw(st.integers(0, total) | st.sampled_from([least - 1, least, least + 1]))
+    simple = Fraction(share).limit_denominator(10**6)
+    meant = simple if float(simple) == share else Fraction(repr(share))
+    assert exceeds(part, share, total) == (Fraction(part, total) > meant)
 
 
 @given(

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +20,6 @@ from numba.extending import overload
 
 __all__ = [
     "ONE",
-    "as_meant",
     "exponential",
     "fixed",
     "flushed",
@@ -48,16 +45,13 @@ Body = Callable[..., Any]
 FLUSH = 1e-30  # bonds below count as none: old ones would decay into slow denormal numbers
 
 
-@lru_cache(maxsize=256)
-def as_meant(share: float) -> Fraction:
-    """Return the simplest fraction that a float stands for: 1/10 for 0.1, 1/37 for 1/37."""
-    simple = Fraction(share).limit_denominator(10**6)
-    return simple if float(simple) == share else Fraction(repr(share))
-
-
 def fixed(value: float) -> int:
-    """Return what a float is meant to be in fixed point, rounded towards zero."""
-    return int(as_meant(float(value)) * ONE)
+    """Return a parameter in fixed point, rounded towards zero.
+
+    For quotients of denominators up to 10**6, as u16 shares and millionths are, no float is so far
+    off that it falls on the other side of a step.
+    """
+    return int(value * ONE)
 
 
 def to_u16(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:

@@ -8,13 +8,13 @@ decides neither order nor ties.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-
-from trilemma.kernels.arithmetic import as_meant
 
 __all__ = ["consensus", "exceeds", "needed_support", "stake_units"]
 
@@ -70,14 +70,20 @@ def needed_support(kappa: float, total: int) -> int:
     int
         At least 1, so that kappa = 0 asks for the most that anybody with stake reports.
     """
-    numerator, denominator = as_meant(float(kappa)).as_integer_ratio()
+    numerator, denominator = _as_meant(float(kappa))
     return max(1, -(-numerator * total // denominator))
 
 
 def exceeds(part: int, share: float, total: int) -> bool:
     """Tell whether a part is more than a share of the total, exactly; see `needed_support`."""
-    numerator, denominator = as_meant(float(share)).as_integer_ratio()
+    numerator, denominator = _as_meant(float(share))
     return part * denominator > numerator * total
+
+
+@lru_cache(maxsize=64)
+def _as_meant(share: float) -> tuple[int, int]:
+    simple = Fraction(share).limit_denominator(10**6)
+    return (simple if float(simple) == share else Fraction(repr(share))).as_integer_ratio()
 
 
 @njit(cache=True, nogil=True)

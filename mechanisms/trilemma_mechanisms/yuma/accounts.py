@@ -69,7 +69,7 @@ def _enough(epoch: Epoch, threshold: float) -> AnyArray:
     """Return stakes, with 0 for those below the threshold."""
     if threshold == 0:
         return epoch.stake
-    enough = np.floor(epoch.stake) >= threshold
+    enough = epoch.stake >= threshold
     if epoch.chain is not None and epoch.chain.owner is not None:
         enough[epoch.chain.owner] = True
     return np.where(enough, epoch.stake, 0)

@@ -131,6 +131,8 @@ class Fixed:
         return np.zeros(shape, np.int64)
 
     def read(self, stored: AnyArray, version: int) -> AnyArray:
+        if stored.dtype.kind == "f":
+            raise ValueError("carry holds bonds of arithmetic='float', not u16 as on chain")
         stored = stored.astype(np.int64)
         return np.asarray((stored << 32) // U16) if version == 3 else stored
 

@@ -104,8 +104,9 @@ class Yuma:
         self._require("stake_threshold", 0 <= self.stake_threshold < np.inf, "0 or more")
         for name in ("max_validators", "activity_cutoff"):
             value = getattr(self, name)
-            self._require(name, value is None or value >= 1, "1 or more")
-        self._require("arithmetic", self.arithmetic in NUMBERS, "'float' or 'chain'")
+            counts = isinstance(value, int | np.integer) and value >= 1
+            self._require(name, value is None or bool(counts), "a whole number, 1 or more, or None")
+        self._require("arithmetic", self.arithmetic in tuple(NUMBERS), "'float' or 'chain'")
 
     def _require(self, name: str, held: bool, expected: str) -> None:
         if not held:
@@ -255,4 +256,8 @@ def _check_carry(epoch: Epoch) -> None:
     if np.shape(carry.bonds) != shape:
         raise ValueError(
             f"carry holds bonds of shape {np.shape(carry.bonds)}, but weights have shape {shape}"
+        )
+    if carry.permits is not None and np.shape(carry.permits) != shape[:1]:
+        raise ValueError(
+            f"carry holds permits of shape {np.shape(carry.permits)} for {shape[0]} validators"
         )
