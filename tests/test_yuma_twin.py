@@ -141,19 +141,11 @@ def splits(draw: Draw) -> Case:
     least = draw(st.sampled_from(given_one))
     kappa = sum(s for s, w in zip(stake, given_one, strict=False) if w >= least)
     blocks_of = {"last_update": 9, "block_at_registration": 0, "commit_block": NEVER}
-    return case | {
-        **{name: np.full(n, block, np.uint64) for name, block in blocks_of.items()},
-        "n": n,
-        "owner_uid": -1,
-        "current_block": 9,
-        "last_mechanism_step_block": 0,
-        "kappa": kappa,
-        "stake_threshold": 0,
-        "stake": np.array(stake, np.uint64),
-        "validator_permit": np.ones(n, np.bool_),
-        "weights": matrix_of([*rows, [], []]),
-        "bonds_in": matrix_of([[] for _ in range(n)]),
-    }
+    case |= {name: np.full(n, block, np.uint64) for name, block in blocks_of.items()}
+    case |= {"n": n, "owner_uid": -1, "current_block": 9, "last_mechanism_step_block": 0}
+    case |= {"kappa": kappa, "stake": np.array(stake, np.uint64), "stake_threshold": 0}
+    case |= {"weights": matrix_of([*rows, [], []]), "bonds_in": matrix_of([[]] * n)}
+    return case | {"validator_permit": np.ones(n, np.bool_)}
 
 
 def dense(rows: naive_chain.Rows) -> Array:

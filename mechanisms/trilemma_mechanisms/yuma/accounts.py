@@ -77,10 +77,12 @@ def _enough(epoch: Epoch, threshold: float) -> AnyArray:
 
 def _permits(share: AnyArray, most: int | None) -> BoolArray | None:
     """Grant permits to the largest stakes; among equal ones to those that come later."""
+    spare = 0 if most is None else max(0, share.size - most)
+    if spare == 0 and np.count_nonzero(share) == share.size:  # 0.3 us; (share > 0).all() takes 2
+        return None
     permits = share > 0
-    if most is not None and most < share.size:
-        permits[np.argsort(share, kind="stable")[: share.size - most]] = False
-    return None if permits.all() else permits
+    permits[np.argsort(share, kind="stable")[:spare]] = False
+    return permits
 
 
 def _in_force(epoch: Epoch, rule: Yuma, granted: BoolArray | None) -> BoolArray | None:

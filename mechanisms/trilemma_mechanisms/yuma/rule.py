@@ -220,7 +220,7 @@ class _Outcome(NamedTuple):  # 2 us less to make than a frozen dataclass
     @property
     def pay(self) -> AnyArray:
         """The validators' pool: dividends, or stake where no miner is paid."""
-        return self.dividends if self.incentive.any() else self._by_stake()
+        return self.dividends if np.count_nonzero(self.incentive) else self._by_stake()
 
     def state(self, rule: Yuma) -> State:
         """Return what the next epoch needs; who loses the permit loses its bonds."""
