@@ -56,8 +56,8 @@ def fixed(value: float) -> int:
 
 def to_u16(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
     """Return shares in fixed point as the chain stores them: in 1 / 65535, rounded down."""
-    stored: npt.NDArray[np.uint16] = np.clip((numbers * U16) >> 32, 0, U16).astype(np.uint16)
-    return stored
+    shares = np.clip(numbers, 0, ONE)
+    return np.asarray((shares * U16) >> 32, np.uint16)
 
 
 def one(like: Any) -> Any:
@@ -127,7 +127,8 @@ def _inverse(a: Any) -> Any:
 
 
 def _exponential(x: Any) -> Any:
-    far = min(abs(x), np.int64(FARTHEST * ONE))
+    farthest = np.int64(FARTHEST * ONE)
+    far = abs(max(min(x, farthest), -farthest))
     term, series = far, np.int64(ONE) + far
     for order in range(2, TERMS + 1):
         term = times(term, far) // order

@@ -79,9 +79,11 @@ class Oracle:
         try:
             with np.load(path, allow_pickle=False) as file:
                 self.arrays = dict(file)
-            self.sizes = self.arrays["s_n"]
+            self.sizes = self.arrays["s_n"].reshape(-1).astype(np.int64)
         except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
             raise DataError(f"{path}: not an oracle file ({error})") from error
+        if self.sizes.size == 0:
+            raise DataError(f"{path}: an oracle file without a single epoch")
         self._accounts = np.concatenate([[0], np.cumsum(self.sizes)])
         self._pointers = np.concatenate([[0], np.cumsum(self.sizes + 1)])
         self._entries = {name: self._starts(name) for name in self._matrices()}
@@ -193,9 +195,13 @@ def replay(oracle: Oracle, arithmetic: Arithmetic = "chain") -> dict[str, Any]:
     mismatches: Counter[str] = Counter()
     largest: dict[str, float] = {}
     ties: list[dict[str, Any]] = []
-    for number, case in enumerate(oracle):
-        epoch, rule = epoch_of(case), rule_of(case, arithmetic)
-        verdicts = compare(case, rule, epoch)
+    for number in range(len(oracle)):
+        try:
+            case = oracle[number]
+            epoch, rule = epoch_of(case), rule_of(case, arithmetic)
+            verdicts = compare(case, rule, epoch)
+        except (KeyError, IndexError, ValueError) as error:
+            raise DataError(f"epoch {number} of the oracle cannot be read: {error}") from error
         wrong = [name for name, (_, right) in verdicts.items() if not right]
         if wrong and arithmetic == "float" and _on_boundary(rule.stages(epoch), rule.kappa):
             ties.append({"case": number, "tag": case["tag_name"], "fields": wrong})

@@ -225,8 +225,8 @@ class _Outcome(NamedTuple):  # 2 us less to make than a frozen dataclass
     def state(self, rule: Yuma) -> State:
         """Return what the next epoch needs; who loses the permit loses its bonds."""
         permits = self.accounts.next_permits
-        kept = self.bonds if permits is None else self.bonds * permits[:, None]
-        return State(NUMBERS[rule.arithmetic].store(kept, rule.version), permits)
+        stored = NUMBERS[rule.arithmetic].store(self.bonds, rule.version)
+        return State(stored if permits is None else stored * permits[:, None], permits)
 
     def emission(self) -> tuple[AnyArray, AnyArray, AnyArray | None]:
         """Return the shares of all that is paid: of miners, of validators, and of accounts.
