@@ -145,8 +145,8 @@ def test_dynamics_shows_what_moving_and_copying_pay() -> None:
     code, out, err = asked("dynamics", "--epochs", "25", "--lags", "0,5")
     assert (code, err) == (0, "")
     assert "yuma(liquid_alpha=True)" in out
-    assert "hidden 1 epoch" in out
-    assert "lag 0   lag 5" in out
+    assert "weights hidden for 1" in out
+    assert "lag 0     lag 5" in out
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -156,8 +156,9 @@ def test_dynamics_prints_the_documented_json() -> None:
     assert (code, err) == (0, "")
     report = json.loads(out)
     [it] = report["mechanisms"]
-    assert set(it["movers"]) == {"early", "majority", "late", "silent"}
+    assert set(it["movers"]) == {"early", "captured", "majority", "late", "silent"}
     assert [row["hidden"] for row in it["copying"]] == [0, 2]
+    assert len(it["growth"]) == len(report["worth"])
     assert np.shape([row["relative_dividend_rate"] for row in it["copying"]]) == (2, 2)
     assert out == asked(*question, "--json", "-")[1]
 

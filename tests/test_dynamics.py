@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.data import shared
-from trilemma import Chain, Csr, load, simulate
+from trilemma import Chain, Csr, load, retention_map, simulate
 from trilemma.attacks.moves import abstain, fake
 from trilemma.dynamics import Step, dynamics
 from trilemma.dynamics.scenarios import copying, drifting, moving, recorded
@@ -201,15 +201,17 @@ def test_hidden_weights_add_to_the_lag_and_early_epochs_copy_the_first() -> None
 
 def test_copying_the_present_consensus_pays_as_well_as_work_under_plain_yuma() -> None:
     answer = dynamics(["yuma", "yuma(version=2)"], lags=(0, 5, 21))
-    for rates in answer.copying.values():
-        assert rates[0][0] >= 1
-        assert rates[0][0] > rates[0][1] > rates[0][2]
-        assert all(after < open_ for open_, after in zip(rates[0], rates[1], strict=True))
+    for row in answer.rows:
+        now, later, latest = row.copying[0]
+        assert now >= 1
+        assert now > later > latest
+        pairs = zip(row.copying[0], row.copying[1], strict=True)
+        assert all(hidden < shown for shown, hidden in pairs)
 
 
 def test_copying_on_a_real_subnet_pays_at_lag_0() -> None:
     answer = dynamics(["yuma"], network=read([shared(SUBNET)]), lags=(0, 21))
-    now, late = answer.copying["yuma"][0]
+    now, late = answer.rows[0].copying[0]
     assert now >= 1 > late
 
 
@@ -223,12 +225,29 @@ def test_the_worlds_of_a_real_subnet_hold_its_setters_and_the_copier() -> None:
 
 def test_who_moves_late_loses_and_who_falls_silent_keeps_some_of_its_bonds() -> None:
     answer = dynamics(["yuma(version=2)", "yuma", "stake_weighted"], lags=(0,), epochs=25)
-    for label in ("yuma(version=2)", "yuma"):
-        movers = answer.movers[label]
-        assert movers.late < 0.7 < movers.majority
-        assert 0.3 < movers.silent < 0.5
-    by_stake = answer.movers["stake_weighted"]
+    for row in answer.rows[:2]:
+        assert row.movers.late < 0.7 < row.movers.majority
+        assert 0.3 < row.movers.silent < 0.5
+    by_stake = answer.rows[2].movers
     assert (by_stake.early, by_stake.late, by_stake.silent) == pytest.approx((1, 1, 1))
+
+
+def test_a_majority_grows_from_the_worth_on_that_the_map_asks_for() -> None:
+    answer = dynamics(["yuma", "yuma(version=2)"], lags=(0,), epochs=25)
+    needed = retention_map(["yuma", "yuma(version=2)"], stakes=[0.6])
+    for row in answer.rows:
+        [line] = needed.lines[row.label]
+        assert line.required_honest_utility is not None
+        grown = [share > 0.6 for share in row.growth]
+        assert grown == [worth > line.required_honest_utility for worth in answer.worth]
+
+
+def test_an_early_mover_captures_bonds_where_the_penalty_is_not_whole() -> None:
+    rules = ["yuma", "yuma(bonds_penalty=0)", "yuma(version=2, bonds_penalty=0.9)"]
+    whole, none, version_2 = (it.movers.captured for it in dynamics(rules, lags=(0,)).rows)
+    assert whole == pytest.approx(1 / 0.9)  # the late one holds none
+    assert none > 3.5
+    assert version_2 > 8  # alone with the miner, it owned all bonds in it: 10 would be the most
 
 
 def test_moving_early_pays_where_bonds_count_what_is_not_yet_agreed() -> None:

@@ -143,7 +143,8 @@ def test_a_plugin_in_one_file_of_ten_lines_takes_part(tmp_path: Path) -> None:
 LAYERS = [
     {"__main__"},
     {"cli", "testing"},
-    {"compare", "retention", "dynamics"},
+    {"compare", "dynamics"},
+    {"retention"},
     {"report"},
     {"scores", "store", "executor"},
     {"cells"},

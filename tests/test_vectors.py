@@ -102,7 +102,7 @@ def sigmoid(x: Any) -> Any:
 
 @njit
 def quotient(amount: Any, total: Any) -> Any:
-    return arithmetic.scaled(amount, arithmetic.scale(total))
+    return arithmetic.scaled(amount, total)
 
 
 def saturated(value: int) -> int:

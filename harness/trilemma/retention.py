@@ -25,7 +25,7 @@ from trilemma.contract import call
 from trilemma.errors import PluginError, UsageError
 from trilemma.executor import Progress, crew
 from trilemma.fields import normalised
-from trilemma.model import Epoch, FloatArray, Mechanism
+from trilemma.model import Epoch, FloatArray, Mechanism, World
 from trilemma.report.retention import Line, RetentionMap, line_of
 from trilemma.specs import adjusted
 from trilemma.store import Store, code_of
@@ -113,12 +113,32 @@ class Sides:
 
     def epoch(self, honest_weight: float, cabal_weight: float) -> Epoch:
         """Return the epoch in which the sides give these parts of their weights to their own."""
+        return Epoch(self.stake, self.weights(honest_weight, cabal_weight))
+
+    def world(self, honest_weight: float, cabal_weight: float) -> World:
+        """Return the same as a world of two principals: 0 honest, 1 the cabal, who plays."""
+        n, m = self.reports.shape
+        return World(
+            stake=self.stake,
+            weights=self.weights(honest_weight, cabal_weight),
+            quality=np.full(m, 1 / m),
+            validator_owner=(np.arange(n) >= self.validators).astype(np.int64),
+            miner_owner=(np.arange(m) >= self.miners).astype(np.int64),
+            seats=np.zeros(0, np.int64),
+            adversary=(1,),
+            twins=(),
+            sees_clones=np.ones(n, np.bool_),
+            seed=0,
+        )
+
+    def weights(self, honest_weight: float, cabal_weight: float) -> FloatArray:
+        """Return what all validators report when the sides give these parts to their own."""
         weights = self.reports.copy()
         weights[: self.validators, : self.miners] *= honest_weight
         weights[: self.validators, self.miners :] *= 1 - honest_weight
         weights[self.validators :, : self.miners] *= 1 - cabal_weight
         weights[self.validators :, self.miners :] *= cabal_weight
-        return Epoch(self.stake, weights)
+        return weights
 
     def emission(self, label: str, mechanism: Mechanism, epoch: Epoch, xi: float) -> float:
         """Return the honest share of all that is paid; of nothing it is 0."""

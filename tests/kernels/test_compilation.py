@@ -133,3 +133,19 @@ def test_a_second_process_compiles_nothing(cold: dict[str, Any], cache: Path) ->
     warm = run(cache)
     assert not any(warm["misses"].values())
     assert warm["hits"] == cold["misses"]
+
+
+def test_no_input_that_tests_think_of_makes_a_kernel_read_out_of_bounds(tmp_path: Path) -> None:
+    fuzzed = ("test_yuma_kernels.py", "test_consensus.py", "test_arithmetic.py", "../test_chain.py")
+    files = [str(Path(__file__).parent / name) for name in fuzzed]
+    environment = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert list(tmp_path.rglob("*.nbc"))  # a warm cache would have hidden the switch

@@ -13,7 +13,8 @@ from trilemma.dynamics.simulation import History, simulate
 from trilemma.errors import PluginError, UsageError
 from trilemma.importers import Network
 from trilemma.model import Mechanism, World
-from trilemma.report.dynamics import Dynamics, Movers
+from trilemma.report.dynamics import Dynamics, Movers, Row
+from trilemma.retention import Experiment
 from trilemma.worlds import Preset
 
 __all__ = ["LAGS", "Dynamics", "dynamics"]
@@ -25,6 +26,9 @@ USUAL = (
     "yuma(liquid_alpha=True)",
 )
 LAGS = (0, 1, 2, 5, 10, 21)
+
+MAJORITY, REPLY, ISSUED = 0.6, 0.8, 0.01  # stake, W_C, and what an epoch pays
+WORTH = (0.65, 0.7, 0.75, 0.8)  # of the majority's honest work
 
 STAKE = (0.8, 0.1, 0.1)  # the majority, then two small validators
 MOVE, AHEAD, EPOCHS = 20, 5, 40  # the majority moves in epoch 20, the others 5 before or after
@@ -86,31 +90,51 @@ def dynamics(
         first = min(first, len(worlds) - 1)
     loaded, broken = registry.load_each(list(USUAL if mechanisms is None else mechanisms))
     failures = {spec: str(error) for spec, error in broken.items()}
-    movers, copied = {}, {}
+    rows = []
     for label, mechanism in loaded.items():
         try:
-            movers[label] = movers_of(mechanism)
-            copied[label] = premiums(mechanism, worlds, counted, period, first)
+            copied = premiums(mechanism, worlds, counted, period, first)
+            rows.append(Row(label, movers_of(mechanism), copied, growth(mechanism)))
         except PluginError as error:
             failures[label] = str(error)
-    kept = {label: movers[label] for label in copied}
-    return Dynamics(
-        counted, period, copier, network.name if network else None, kept, copied, failures
-    )
+    name = network.name if network else None
+    return Dynamics(counted, period, copier, name, WORTH, tuple(rows), failures)
 
 
 def movers_of(mechanism: Mechanism) -> Movers:
     """Return what dividends per stake come to when one miner takes the other's place.
 
     A validator with 80 % of the stake moves in epoch 20, one with 10 % five epochs earlier and
-    one with 10 % five epochs later; 40 epochs in all. Or the last one says nothing from epoch 20
-    on: then what it still earns per stake, in the 20 epochs that follow, is paid for old bonds.
+    one with 10 % five epochs later; 40 epochs in all. What the early one earns in the very epoch
+    of the move tells how much of the new miner's bonds it has captured. Or the last one says
+    nothing from epoch 20 on: then what it still earns per stake, in the 20 epochs that follow, is
+    paid for old bonds.
     """
     moves = (MOVE, MOVE - AHEAD, MOVE + AHEAD)
-    majority, early, late = simulate(mechanism, moving(STAKE, moves, EPOCHS)).yields(MOVE - AHEAD)
+    history = simulate(mechanism, moving(STAKE, moves, EPOCHS))
+    majority, early, late = history.yields(MOVE - AHEAD)
+    captured = history.yields(MOVE, MOVE + 1)[1]
     staying = (EPOCHS, EPOCHS, MOVE)
     quiet = simulate(mechanism, moving(STAKE, staying, EPOCHS, silent=(2,))).yields(MOVE)[2]
-    return Movers(float(early), float(majority), float(late), float(quiet))
+    return Movers(*map(float, (early, captured, majority, late, quiet)))
+
+
+def growth(mechanism: Mechanism) -> tuple[float, ...]:
+    """Return the stake share of a 60 % majority after 50 epochs, by what its work is worth.
+
+    The network of the retention map, with weights that scatter by .4; every epoch pays 1 % of
+    all stake, which is staked again, and the cabal gives 80 % of its weights to its own.
+    """
+    sides = Experiment().sides(MAJORITY, 0)
+    honest = np.arange(sides.validators)
+    return tuple(
+        float(
+            simulate(mechanism, sides.world(worth, REPLY), epochs=51, compounding=ISSUED).held_by(
+                honest
+            )[-1]
+        )
+        for worth in WORTH
+    )
 
 
 def premiums(

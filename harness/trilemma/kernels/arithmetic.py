@@ -27,7 +27,6 @@ __all__ = [
     "number",
     "one",
     "over",
-    "scale",
     "scaled",
     "times",
     "to_u16",
@@ -85,13 +84,8 @@ def inverse(a: Any) -> Any:
     raise NotImplementedError
 
 
-def scale(total: Any) -> Any:
-    """Return what `scaled` needs to bring amounts with this total to sum 1."""
-    raise NotImplementedError
-
-
-def scaled(amount: Any, by: Any) -> Any:
-    """Return an amount as a share of the total that `by` was made of; 0 of nothing."""
+def scaled(amount: Any, total: Any) -> Any:
+    """Return an amount as a share of a total, or 0 where the total is as good as nothing."""
     raise NotImplementedError
 
 
@@ -146,18 +140,16 @@ def _compile(stub: Body, last: int, real: Body, fixed: Body) -> None:
         return real if isinstance(kinds[last], types.Float) else fixed
 
 
-# A float is divided once a column and then multiplied: a division each takes 1.3 times as long.
 _compile(one, 0, lambda _: 1.0, lambda _: np.int64(ONE))
 _compile(number, 1, lambda value, _: value, lambda value, _: np.int64(value * ONE))
 _compile(times, 0, lambda a, b: a * b, _times)
 _compile(over, 0, lambda a, b: a / b, _over)
 _compile(inverse, 0, lambda a: 1.0 / a, _inverse)
-_compile(scale, 0, lambda total: 1.0 / total if total >= FLUSH else 0.0, lambda total: total)
 _compile(
     scaled,
     0,
-    lambda amount, by: amount * by,
-    lambda amount, by: over(amount, by) if by > 0 else np.int64(0),
+    lambda amount, total: amount / total if total >= FLUSH else 0.0,
+    lambda amount, total: over(amount, total) if total > 0 else np.int64(0),
 )
 _compile(flushed, 0, lambda bond: bond if bond >= FLUSH else 0.0, lambda bond: bond)
 _compile(exponential, 0, lambda x: math.exp(min(max(x, -20.0), 20.0)), _exponential)

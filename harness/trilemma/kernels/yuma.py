@@ -24,7 +24,6 @@ from trilemma.kernels.arithmetic import (
     number,
     one,
     over,
-    scale,
     scaled,
     times,
 )
@@ -173,8 +172,6 @@ def bonds_version_2(
             now[j] = times(stake, wanted[j])
             bought[j] += now[j]
             held[j] += before[j]
-    for j in range(miners):
-        bought[j], held[j] = scale(bought[j]), scale(held[j])
     mixed = np.zeros(miners, target.dtype)
     rest = one(alpha) - alpha
     for i in range(validators):
@@ -183,8 +180,6 @@ def bonds_version_2(
             old = times(rest, scaled(before[j], held[j]))
             now[j] = times(alpha, scaled(now[j], bought[j])) + old
             mixed[j] += now[j]
-    for j in range(miners):
-        mixed[j] = scale(mixed[j])
     dividends = np.empty(validators, target.dtype)
     for i in range(validators):
         now = bonds[i]
@@ -221,8 +216,6 @@ def bonds_version_3(
             moved = times(unit - fresh, before[j]) + times(fresh, wanted[j])
             now[j] = flushed(min(unit, moved))
             totals[j] += now[j]
-    for j in range(miners):
-        totals[j] = scale(totals[j])
     shares = np.empty(miners, target.dtype)
     dividends = np.empty(validators, target.dtype)
     for i in range(validators):
@@ -300,7 +293,7 @@ def _place(held: Any, _: Any) -> Any:
 def _dot(left: Numbers, right: Numbers) -> Any:
     """Return the scalar product, by four running sums in a fixed order.
 
-    One sum would wait for each addition: `clip_and_rank` at 64 x 128 takes 12 us instead of 8.
+    One sum would wait for each addition: `bonds_version_3` at 64 x 128 takes 1.11 times as long.
     """
     a = b = c = d = 0 * left[0]
     whole = left.size // 4 * 4
