@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trilemma.cli.shell import Mechanisms, app, bar, complaints, fail_if, numbers, say, target
+from trilemma.cli.shell import (
+    Json,
+    Mechanisms,
+    Out,
+    Quiet,
+    Seed,
+    Workers,
+    app,
+    bar,
+    complaints,
+    fail_if,
+    numbers,
+    say,
+    target,
+)
 from trilemma.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,17 +66,11 @@ def compare(
     identity_cost: Annotated[float, typer.Option(help="Price of each beyond the first.")] = 0.0,
     insiders: Annotated[str, typer.Option(help="Coalition sizes judged.")] = "1,3,5",
     xi: Annotated[float, typer.Option(help="The validators' part of all pay.")] = 0.5,
-    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes.", show_default="one per core")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Folder that keeps finished cells.")
-    ] = None,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    seed: Seed = 0,
+    workers: Workers = None,
+    out: Out = None,
+    json: Json = None,
+    quiet: Quiet = False,
 ) -> None:
     """Score mechanisms against the same adversarial weight matrices: the main job."""
     with complaints():

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trilemma.cli.shell import app, complaints, fail_if, numbers, say, target
+from trilemma.cli.shell import Json, Seed, app, complaints, fail_if, numbers, say, target
 
 
 @app.command()
@@ -36,8 +36,8 @@ def dynamics(
     ] = 0.1,
     epochs: Annotated[int, typer.Option(help="Of the synthetic network.")] = 60,
     warm_up: Annotated[int, typer.Option(help="Epochs at the start that do not count.")] = 20,
-    seed: Annotated[int, typer.Option(help="Same seed, same numbers.")] = 0,
-    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="Write JSON.")] = None,
+    seed: Seed = 0,
+    json: Json = None,
 ) -> None:
     """Tell what it pays to move early, to copy others, to fall silent."""
     with complaints():

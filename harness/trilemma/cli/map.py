@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from trilemma.cli.shell import (
+    Json,
     Mechanisms,
+    Out,
+    Quiet,
+    Workers,
     app,
     bar,
     complaints,
@@ -41,17 +44,13 @@ def map_(
     validators: Annotated[int, typer.Option(help="Of both sides.")] = 64,
     miners: Annotated[int, typer.Option(help="Of both sides.")] = 448,
     stake_sigma: Annotated[float, typer.Option(help="Standard deviation of stakes.")] = 0.3,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes.", show_default="one per core")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Folder that keeps finished cells.")
-    ] = None,
+    workers: Workers = None,
+    out: Out = None,
     figure: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw the lines: .svg, .png, .pdf.")
     ] = None,
-    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="Write JSON.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    json: Json = None,
+    quiet: Quiet = False,
 ) -> None:
     """Map what honest stake must be worth in honest work to keep its share."""
     with complaints():

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from trilemma.executor import Progress
 
 __all__ = [
+    "Json",
     "Mechanisms",
+    "Out",
+    "Quiet",
+    "Seed",
+    "Workers",
     "app",
     "bar",
     "complaints",
@@ -51,6 +56,12 @@ Mechanisms = Annotated[
         show_default=False,
     ),
 ]
+
+Workers = Annotated[int | None, typer.Option(help="Processes.", show_default="one per core")]
+Out = Annotated[Path | None, typer.Option(metavar="RUN", help="Folder that keeps finished cells.")]
+Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write the answer as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
 
 
 def target(file: str | None, what: str = "JSON") -> Path | None:
