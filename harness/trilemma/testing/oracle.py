@@ -1,18 +1,13 @@
-"""Replay epochs whose outputs the chain computed: `python -m trilemma.testing.oracle FILE`.
-
-An oracle file is an `.npz` that holds many epochs one after the other: `s_NAME` one number per
-epoch, `v_NAME` one number per uid, `m_NAME_{indptr,idx,val}` a CSR matrix per epoch.
-"""
+"""Replay epochs whose outputs the chain computed: `python -m trilemma.testing.oracle FILE`."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 import typer
@@ -22,6 +17,8 @@ from trilemma.errors import DataError, TrilemmaError, UsageError
 from trilemma.kernels import ONE, to_u16
 from trilemma.model import AnyArray, Epoch, Mechanism
 from trilemma.registry import load
+from trilemma.testing.archive import Oracle
+from trilemma.testing.rounding import lost_by_rounding
 
 __all__ = ["Oracle", "epoch_of", "outputs", "replay", "rule_of"]
 
@@ -57,68 +54,7 @@ AMOUNTS = {
 }
 
 TOLERANCE = 2e-6  # of floats, where no column stands on the boundary of the consensus
-ROUGH = {"extreme": 5e-5}  # by tag: stakes and weights at the ends of what fixed point can say
-STEPS = 8  # of 2**-32 that products, quotients and sums on the way to a bond may lose
 BOUNDARY = 2**-29  # of all stake: what rounding 256 shares to 2**-32 may move, twice over
-
-
-class Oracle:
-    """The epochs of a file, each a dict of inputs and outputs by name.
-
-    Parameters
-    ----------
-    path : Path
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or is no oracle.
-    """
-
-    def __init__(self, path: Path) -> None:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                self.arrays = dict(file)
-            self.sizes = self.arrays["s_n"].reshape(-1).astype(np.int64)
-        except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
-            raise DataError(f"{path}: not an oracle file ({error})") from error
-        if self.sizes.size == 0:
-            raise DataError(f"{path}: an oracle file without a single epoch")
-        self._accounts = np.concatenate([[0], np.cumsum(self.sizes)])
-        self._pointers = np.concatenate([[0], np.cumsum(self.sizes + 1)])
-        self._entries = {name: self._starts(name) for name in self._matrices()}
-
-    def __len__(self) -> int:
-        return int(self.sizes.size)
-
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        within = slice(*self._accounts[number : number + 2])
-        case: dict[str, Any] = {}
-        for key, array in self.arrays.items():
-            if key.startswith("s_"):
-                case[key[2:]] = int(array[number])
-            elif key.startswith("v_"):
-                case[key[2:]] = array[within]
-        for name in self._entries:
-            case[name] = self._matrix(name, number)
-        case["tag_name"] = str(self.arrays["tag_names"][case["tag"]])
-        return case
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (self[number] for number in range(len(self)))
-
-    def _matrices(self) -> list[str]:
-        return [key[2:-7] for key in self.arrays if key[:2] == "m_" and key.endswith("_indptr")]
-
-    def _starts(self, name: str) -> AnyArray:
-        sizes = self.arrays[f"m_{name}_indptr"][self._pointers[1:] - 1].astype(np.int64)
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-
-    def _matrix(self, name: str, number: int) -> tuple[AnyArray, AnyArray, AnyArray]:
-        pointers = slice(*self._pointers[number : number + 2])
-        entries = slice(*self._entries[name][number : number + 2])
-        indptr = self.arrays[f"m_{name}_indptr"][pointers]
-        return indptr, self.arrays[f"m_{name}_idx"][entries], self.arrays[f"m_{name}_val"][entries]
 
 
 def rule_of(case: Case, arithmetic: Arithmetic) -> Any:
@@ -182,73 +118,76 @@ def replay(oracle: Oracle, arithmetic: Arithmetic = "chain") -> dict[str, Any]:
     ----------
     oracle : Oracle
     arithmetic : {"chain", "float"}
-        With `chain` everything must be equal. With `float` shares must agree within a
-        tolerance, except where a column stands on the boundary of the consensus.
+        With `chain` everything must be equal. With `float` shares must agree within 2e-6,
+        except where a column stands on the boundary of the consensus, or where what the chain
+        loses in steps of 2**-32 amounts to more.
 
     Returns
     -------
     dict
-        `cases`, `mismatches` by field, and for floats `largest_difference` by field and
-        `ties`, the cases on a boundary that differ.
+        `cases`, `mismatches` by field, and for floats `largest_difference` by field, and the
+        cases of both exceptions: `ties` and `rounded`.
     """
-    compare = _compare_exactly if arithmetic == "chain" else _compare_nearly
     mismatches: Counter[str] = Counter()
     largest: dict[str, float] = {}
-    ties: list[dict[str, Any]] = []
+    ties, rounded = [], []
     for number in range(len(oracle)):
         try:
-            case = oracle[number]
-            epoch, rule = epoch_of(case), rule_of(case, arithmetic)
-            verdicts = compare(case, rule, epoch)
+            found = _compared(oracle[number], arithmetic)
         except (KeyError, IndexError, ValueError) as error:
             raise DataError(f"epoch {number} of the oracle cannot be read: {error}") from error
-        wrong = [name for name, (_, right) in verdicts.items() if not right]
-        if wrong and arithmetic == "float" and _on_boundary(rule.stages(epoch), rule.kappa):
-            ties.append({"case": number, "tag": case["tag_name"], "fields": wrong})
+        if found.wrong and found.on_boundary:
+            ties.append({"case": number, "tag": found.tag, "fields": sorted(found.wrong)})
             continue
-        mismatches.update({name: not right for name, (_, right) in verdicts.items()})
-        for name, (distance, _) in verdicts.items():
+        if found.rounded:
+            rounded.append({"case": number, "tag": found.tag, "fields": sorted(found.rounded)})
+        mismatches.update({name: name in found.wrong for name in found.distances})
+        for name, distance in found.distances.items():
             largest[name] = max(largest.get(name, 0.0), distance)
     report = {"arithmetic": arithmetic, "cases": len(oracle), "mismatches": dict(mismatches)}
     if arithmetic == "chain":
         return report
-    return report | {"largest_difference": largest, "ties": ties}
+    return report | {"largest_difference": largest, "ties": ties, "rounded": rounded}
 
 
-Verdicts = dict[str, tuple[float, bool]]
-"""By field: the largest difference, and whether it is within what is allowed."""
+@dataclass(frozen=True)
+class _Compared:
+    """How an epoch compares: differences by field, and which fields differ by too much.
+
+    `rounded` are beyond the tolerance, but not beyond what the chain's rounding explains.
+    """
+
+    tag: str
+    distances: Mapping[str, float]
+    wrong: Set[str]
+    rounded: Set[str] = frozenset()
+    on_boundary: bool = False
 
 
-def _compare_exactly(case: Case, rule: Mechanism, epoch: Epoch) -> Verdicts:
+def _compared(case: Case, arithmetic: Arithmetic) -> _Compared:
+    epoch, rule = epoch_of(case), rule_of(case, arithmetic)
+    if arithmetic == "float":
+        return _compared_nearly(case, rule.stages(epoch), rule.kappa)
     found = outputs(case, rule, epoch)
-    return {name: (0.0, np.array_equal(_expected(case, name), got)) for name, got in found.items()}
+    wrong = {name for name, it in found.items() if not np.array_equal(_expected(case, name), it)}
+    return _Compared(case["tag_name"], dict.fromkeys(found, 0.0), wrong)
 
 
-def _compare_nearly(case: Case, rule: Mechanism, epoch: Epoch) -> Verdicts:
-    stages = rule.stages(epoch)  # type: ignore[attr-defined]
-    limit = ROUGH.get(case["tag_name"], TOLERANCE)
-    verdicts = {}
+def _compared_nearly(case: Case, stages: Mapping[str, AnyArray], kappa: float) -> _Compared:
+    lost, distances = lost_by_rounding(case, stages), {}
+    wrong, rounded = set(), set()
     for name, stage in STAGES.items():
-        expected, found, allowed = _expected(case, name), stages[stage], np.asarray(limit)
+        expected, found = _expected(case, name), stages[stage]
         if name == "bonds_raw" and not case["yuma3"]:
             expected, found = _by_column(expected), _by_column(found)
-            allowed = limit + _lost(case, stages)
         away = np.abs(expected - found)
-        verdicts[name] = (float(away.max(initial=0.0)), bool((away <= allowed).all()))
-    return verdicts
-
-
-def _lost(case: Case, stages: Mapping[str, AnyArray]) -> AnyArray:
-    """Return what rounding may take from version 2's bonds in each miner.
-
-    Purchases count in steps of 2**-32 before they are scaled to sum 1, and once more when they
-    enter the moving average.
-    """
-    beta = case["bonds_penalty"] / 65535
-    bought = (1 - beta) * stages["prerank"] + beta * stages["rank"]
-    fresh = 1 - case["bonds_moving_average"] / 10**6
-    least = 1 / ONE
-    return np.asarray(STEPS * least * (1 / np.maximum(bought, least) + 1 / max(fresh, least)))
+        distances[name] = float(away.max(initial=0.0))
+        if (away > TOLERANCE + lost.get(name, 0.0)).any():
+            wrong.add(name)
+        elif distances[name] > TOLERANCE:
+            rounded.add(name)
+    on_boundary = bool(wrong) and _on_boundary(stages, kappa)
+    return _Compared(case["tag_name"], distances, wrong, rounded, on_boundary)
 
 
 def _fixed(shares: AnyArray) -> AnyArray:
