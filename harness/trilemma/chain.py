@@ -108,6 +108,17 @@ class Csr:
         matrix[self.rows, self.indices] = True
         return matrix
 
+    def places(self, miners: int) -> IntArray | None:
+        """Return the place of each entry in storage, `NEVER` where none is.
+
+        None where every row is in the order of columns.
+        """
+        if not ((np.diff(self.indices) < 0) & (np.diff(self.rows) == 0)).any():
+            return None
+        matrix = np.full((self.indptr.size - 1, miners), NEVER)
+        matrix[self.rows, self.indices] = np.arange(self.values.size)
+        return matrix
+
     def fit(self, name: str, validators: int, miners: int) -> None:
         """Raise unless the rows are the validators and all columns are miners."""
         if self.indptr.size != validators + 1:

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trilemma import fields
-from trilemma.chain import Chain, Csr
+from trilemma.chain import NEVER, Chain, Csr
 from trilemma.checks import real, whole
 from trilemma.errors import UsageError
 
-__all__ = ["Budget", "Chain", "Csr", "Epoch", "Mechanism", "Play", "Rewards", "World"]
+__all__ = ["NEVER", "Budget", "Chain", "Csr", "Epoch", "Mechanism", "Play", "Rewards", "World"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trilemma.model import AnyArray, BoolArray, Csr, Epoch
+from trilemma.model import NEVER, AnyArray, BoolArray, Epoch, IntArray
 
 if TYPE_CHECKING:
     from trilemma_mechanisms.yuma.accounts import Accounts
@@ -30,33 +30,30 @@ class Entries(NamedTuple):
         Zero where no entry is.
     held : ndarray of bool, shape (n, m), optional
         Where an entry is. None: everywhere.
-    stored : Csr, optional
-        The rows that tell in which order entries stand. None: in the order of miners.
+    places : ndarray of int, shape (n, m), optional
+        Where an entry stands in its row as stored; `NEVER` where none is. None: rows are in the
+        order of miners.
     """
 
     numbers: AnyArray
     held: BoolArray | None = None
-    stored: Csr | None = None
+    places: IntArray | None = None
 
-    def within(self, held: AnyArray) -> Entries:
+    def within(self, part: AnyArray) -> Entries:
         """Return the entries in a part of the matrix, in their order."""
-        held = held if self.held is None else held & self.held
-        return Entries(np.where(held, self.numbers, 0), held, self.stored)
+        held = part if self.held is None else part & self.held
+        places = None if self.places is None else np.where(held, self.places, NEVER)
+        return Entries(np.where(held, self.numbers, 0), held, places)
 
     def in_walk(self) -> AnyArray:
         """Return the numbers that a walk in the order of miners meets.
 
         It passes over an entry that stands behind one of a later miner.
         """
-        if self.stored is None or self.held is None:
+        if self.places is None:
             return self.numbers
-        met = np.zeros(self.numbers.shape, np.bool_)
-        rows, columns = self.stored.rows, self.stored.indices
-        there = self.held[rows, columns]
-        for row in np.unique(rows):
-            places = columns[there & (rows == row)]
-            met[row, places[places >= np.maximum.accumulate(places)]] = True
-        return np.where(met, self.numbers, 0)
+        first = np.minimum.accumulate(self.places[:, ::-1], axis=1)[:, ::-1]
+        return np.where(self.places <= first, self.numbers, 0)
 
 
 def weights_of(epoch: Epoch, rule: Yuma, accounts: Accounts, numbers: Numbers) -> Entries:
@@ -65,8 +62,9 @@ def weights_of(epoch: Epoch, rule: Yuma, accounts: Accounts, numbers: Numbers) -
     stored = None if epoch.chain is None else epoch.chain.weights
     if stored is not None:
         miners = epoch.weights.shape[1]
-        held = stored.entries(miners) if heard is None else stored.entries(miners) & heard
-        return Entries(numbers.rows(np.where(held, stored.dense(miners), 0)), held, stored)
+        whole = Entries(stored.dense(miners), stored.entries(miners), stored.places(miners))
+        kept = whole if heard is None else whole.within(heard)
+        return kept._replace(numbers=numbers.rows(kept.numbers))
     said = numbers.set_weights(epoch.weights)
     if heard is not None:
         return Entries(numbers.rows(np.where(heard, said, 0)))
@@ -77,10 +75,11 @@ def bonds_of(epoch: Epoch, rule: Yuma, numbers: Numbers) -> Entries:
     """Return the bonds that the last epoch left, without those in miners that are new since."""
     shape, chain = epoch.weights.shape, epoch.chain
     if epoch.carry is not None:
-        bonds = Entries(numbers.read(epoch.carry.bonds, rule.version))
+        carried = numbers.read(epoch.carry.bonds, rule.version)
+        bonds = Entries(carried, places=epoch.carry.places)
     elif chain is not None and chain.bonds is not None:
         read = numbers.read(chain.bonds.dense(shape[1]), rule.version)
-        bonds = Entries(read, chain.bonds.entries(shape[1]), chain.bonds)
+        bonds = Entries(read, places=chain.bonds.places(shape[1]))
     else:
         return Entries(numbers.none(shape))
     kept = _kept(epoch, rule)

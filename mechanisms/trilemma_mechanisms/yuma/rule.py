@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from trilemma import kernels
-from trilemma.model import AnyArray, BoolArray, Epoch, Rewards
+from trilemma.model import NEVER, AnyArray, BoolArray, Epoch, IntArray, Rewards
 from trilemma_mechanisms.yuma.accounts import Accounts
 from trilemma_mechanisms.yuma.entries import Entries, bonds_of, weights_of
 from trilemma_mechanisms.yuma.numbers import NUMBERS, Numbers
@@ -19,11 +19,19 @@ __all__ = ["State", "Yuma"]
 class State(NamedTuple):
     """What an epoch leaves to the next.
 
-    `bonds` (n, m) as they are stored, and `permits` (n,), who may validate then; None: everybody.
+    Parameters
+    ----------
+    bonds : ndarray, shape (n, m)
+        As they are stored.
+    permits : ndarray of bool, shape (n,), optional
+        Who may validate then. None: everybody.
+    places : ndarray of int, shape (n, m), optional
+        In which order liquid alpha stores bonds. None: in the order of miners.
     """
 
     bonds: AnyArray
     permits: BoolArray | None = None
+    places: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -175,8 +183,9 @@ class Yuma:
             alpha, prior = self._speed(target, prior, consensus, numbers)
             bind = kernels.bonds_version_3
         bonds, dividends = bind(target.numbers, prior.numbers, counted, incentive, alpha)
+        places = target.places if np.ndim(alpha) else None
         return _Outcome(
-            accounts, weights, consensus, clipped, rank, trust, incentive, bonds, dividends
+            accounts, weights, consensus, clipped, rank, trust, incentive, bonds, dividends, places
         )
 
     def _target(
@@ -187,9 +196,10 @@ class Yuma:
         if beta == 0:
             return weights
         if beta == numbers.one:
-            if held is not None:  # an entry that is cut down to nothing is gone
-                held = held & ~((weights.numbers > 0) & (consensus == 0))
-            return Entries(clipped, held, weights.stored)
+            cut = weights._replace(numbers=clipped)
+            if held is None:
+                return cut
+            return cut.within((consensus > 0) | (weights.numbers == 0))  # the others are gone
         mixed = kernels.interpolated(weights.numbers, clipped, beta)
         return Entries(mixed, None if held is None else mixed > 0)
 
@@ -218,6 +228,7 @@ class _Outcome(NamedTuple):  # as frozen dataclasses, the three that an epoch ma
     incentive: AnyArray
     bonds: AnyArray
     dividends: AnyArray
+    places: IntArray | None
 
     @property
     def pay(self) -> AnyArray:
@@ -228,7 +239,8 @@ class _Outcome(NamedTuple):  # as frozen dataclasses, the three that an epoch ma
         """Return what the next epoch needs; who loses the permit loses its bonds."""
         permits = self.accounts.next_permits
         stored = NUMBERS[rule.arithmetic].store(self.bonds, rule.version)
-        return State(stored if permits is None else stored * permits[:, None], permits)
+        places = None if self.places is None else np.where(self.bonds > 0, self.places, NEVER)
+        return State(stored if permits is None else stored * permits[:, None], permits, places)
 
     def emission(self) -> tuple[AnyArray, AnyArray, AnyArray | None]:
         """Return the shares of all that is paid: of miners, of validators, and of accounts.
