@@ -416,3 +416,10 @@ def test_junk_is_refused_in_one_line_or_is_paid_like_anything_else(given: dict[s
             answer = rule(now)
             assert isinstance(answer, Rewards)
             now = first.replace(carry=answer.carry)
+
+
+def test_places_tell_the_order_of_rows_that_are_not_in_the_order_of_columns() -> None:
+    assert csr([0, 2, 3], [0, 2, 1], [5, 6, 7]).places(3) is None
+    found = csr([0, 2, 3], [2, 0, 1], [5, 0, 7]).places(3)
+    assert found is not None
+    assert found.tolist() == [[1, NEVER, 0], [NEVER, 2, NEVER]]
