@@ -36,7 +36,7 @@ def one(like: Any) -> Any:
 
 @njit
 def half(like: Any) -> Any:
-    return arithmetic.number(0.5, like)
+    return arithmetic.number(like, 0.5)
 
 
 @njit

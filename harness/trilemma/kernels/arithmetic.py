@@ -1,8 +1,7 @@
 """The same formulas in two kinds of numbers: float64, and the chain's fixed point in int64.
 
-A kernel is written once, in terms of the functions below. Of each, numba compiles the body that
-fits: plain operations for floats; for integers those of the chain's I32F32, numbers that count in
-steps of 2**-32.
+A kernel is written once, in terms of the functions below. They are for floats; where numba meets
+integers it takes the body beside instead, for the chain's I32F32: numbers in steps of 2**-32.
 
 Source: opentensor/subtensor, ``pallets/subtensor/src/epoch/math.rs``, and substrate-fixed 0.6.0.
 """
@@ -59,44 +58,52 @@ def to_u16(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
     return np.asarray((shares * U16) >> 32, np.uint16)
 
 
-def one(like: Any) -> Any:
+def one(like: Any) -> Any:  # noqa: ARG001 - the fixed point tells it by its kind
     """Return 1 as a number of the same kind."""
-    raise NotImplementedError
+    return 1.0
 
 
-def number(value: float, like: Any) -> Any:
+def number(like: Any, value: float) -> Any:  # noqa: ARG001 - likewise
     """Return a small constant as a number of the same kind."""
-    raise NotImplementedError
+    return value
 
 
 def times(a: Any, b: Any) -> Any:
     """Return a * b; in fixed point rounded down."""
-    raise NotImplementedError
+    return a * b
 
 
 def over(a: Any, b: Any) -> Any:
     """Return a / b for 0 <= a and 0 < b; in fixed point rounded down, b below 2**15."""
-    raise NotImplementedError
+    return a / b
 
 
 def inverse(a: Any) -> Any:
     """Return 1 / a for 0 < a; in fixed point rounded down."""
-    raise NotImplementedError
+    return 1.0 / a
 
 
 def scaled(amount: Any, total: Any) -> Any:
     """Return an amount as a share of a total, or 0 where the total is as good as nothing."""
-    raise NotImplementedError
+    return amount / total if total >= FLUSH else 0.0
 
 
 def flushed(bond: Any) -> Any:
     """Return a bond, or 0 if it is too small to be one."""
-    raise NotImplementedError
+    return bond if bond >= FLUSH else 0.0
 
 
 def exponential(x: Any) -> Any:
     """Return e**x, with x clamped to -20..20."""
-    raise NotImplementedError
+    return math.exp(min(max(x, -20.0), 20.0))
+
+
+def _one(_: Any) -> Any:
+    return np.int64(ONE)
+
+
+def _number(_: Any, value: float) -> Any:
+    return np.int64(value * ONE)
 
 
 def _times(a: Any, b: Any) -> Any:
@@ -120,6 +127,14 @@ def _inverse(a: Any) -> Any:
     return np.int64(most // divisor) + np.int64(carried)
 
 
+def _scaled(amount: Any, total: Any) -> Any:
+    return over(amount, total) if total > 0 else np.int64(0)
+
+
+def _flushed(bond: Any) -> Any:
+    return bond
+
+
 def _exponential(x: Any) -> Any:
     farthest = np.int64(FARTHEST * ONE)
     far = abs(max(min(x, farthest), -farthest))
@@ -132,24 +147,19 @@ def _exponential(x: Any) -> Any:
     return series if x >= 0 else inverse(series)
 
 
-def _compile(stub: Body, last: int, real: Body, fixed: Body) -> None:
-    """Let numba take one of two bodies, by the kind of the argument in place `last`."""
+def _compile(real: Body, fixed: Body) -> None:
+    """Let numba take one of two bodies, by the kind of the first argument."""
 
-    @overload(stub, strict=False)
-    def body(*kinds: Any) -> Body:
-        return real if isinstance(kinds[last], types.Float) else fixed
+    @overload(real, strict=False)
+    def body(first: Any, *_: Any) -> Body:
+        return real if isinstance(first, types.Float) else fixed
 
 
-_compile(one, 0, lambda _: 1.0, lambda _: np.int64(ONE))
-_compile(number, 1, lambda value, _: value, lambda value, _: np.int64(value * ONE))
-_compile(times, 0, lambda a, b: a * b, _times)
-_compile(over, 0, lambda a, b: a / b, _over)
-_compile(inverse, 0, lambda a: 1.0 / a, _inverse)
-_compile(
-    scaled,
-    0,
-    lambda amount, total: amount / total if total >= FLUSH else 0.0,
-    lambda amount, total: over(amount, total) if total > 0 else np.int64(0),
-)
-_compile(flushed, 0, lambda bond: bond if bond >= FLUSH else 0.0, lambda bond: bond)
-_compile(exponential, 0, lambda x: math.exp(min(max(x, -20.0), 20.0)), _exponential)
+_compile(one, _one)
+_compile(number, _number)
+_compile(times, _times)
+_compile(over, _over)
+_compile(inverse, _inverse)
+_compile(scaled, _scaled)
+_compile(flushed, _flushed)
+_compile(exponential, _exponential)

@@ -125,7 +125,7 @@ def liquid_alpha(
     """
     validators, miners = target.shape
     alphas = np.empty((validators, miners), target.dtype)
-    unit, half = one(low), number(0.5, low)
+    unit, half = one(low), number(low, 0.5)
     for i in range(validators):
         for j in range(miners):
             wanted, held = target[i, j], prior[i, j]
@@ -209,7 +209,7 @@ def bonds_version_3(
     bonds = np.empty((validators, miners), target.dtype)
     totals = np.zeros(miners, target.dtype)
     for i in range(validators):
-        wanted, before, now, speed = target[i], prior[i], bonds[i], _row(alpha, i)
+        wanted, before, now, speed = target[i], prior[i], bonds[i], _at(alpha, i)
         for j in range(miners):
             fresh = _at(speed, j)
             unit = one(fresh)
@@ -273,20 +273,14 @@ def columns_upscaled(bonds: Numbers) -> Numbers:
     return result
 
 
-def _row(alpha: Any, i: int) -> Any:
-    """Return row i of a matrix, or the number that stands for all of it."""
-    raise NotImplementedError
+def _at(held: Any, place: int) -> Any:
+    """Return what an array holds at a place; a number stands for an array of itself."""
+    return held[place]
 
 
-def _at(row: Any, j: int) -> Any:
-    """Return element j of a row, or the number that stands for all of it."""
-    raise NotImplementedError
-
-
-@overload(_row, strict=False)
 @overload(_at, strict=False)
-def _place(held: Any, _: Any) -> Any:
-    return (lambda held, at: held[at]) if isinstance(held, types.Array) else (lambda held, _: held)
+def _at_compiled(held: Any, _: Any) -> Any:
+    return _at if isinstance(held, types.Array) else (lambda held, _: held)
 
 
 @njit(cache=True, nogil=True)
