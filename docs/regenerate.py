@@ -15,8 +15,8 @@ from trilemma.dynamics import dynamics
 from trilemma.dynamics.scenarios import moving
 from trilemma.model import Epoch, Mechanism
 from trilemma.report.figures import draw_dividends, draw_map
-from trilemma.report.retention import RetentionMap
-from trilemma.retention import Experiment, retention_map
+from trilemma.retention import retention_map
+from trilemma.sides import Experiment
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "figures"
@@ -55,8 +55,7 @@ def comparison(report: Report | None = None) -> str:
 
 
 def retention() -> str:
-    """Return what honest stake must be worth by sigma, and draw the lines at the largest."""
-    draw_map(retention_map(RIVALS, seeds=SEEDS), str(FIGURES / "retention.svg"))
+    """Return what honest stake must be worth by sigma."""
     lines = []
     for sigma in SIGMAS:
         answer = retention_map(
@@ -68,8 +67,9 @@ def retention() -> str:
 
 
 def rivals() -> str:
-    """Return what 60 % honest stake must be worth under each mechanism."""
-    answer: RetentionMap = retention_map(RIVALS, seeds=SEEDS)
+    """Return what honest stake must be worth under each mechanism, and draw the lines."""
+    answer = retention_map(RIVALS, seeds=SEEDS)
+    draw_map(answer, str(FIGURES / "retention.svg"))
     command = f"`trilemma map {' '.join(RIVALS)} --seeds {SEEDS}`:"
     return "\n".join([command, "", answer.to_markdown(), *(f"* {it}" for it in answer.notes), ""])
 

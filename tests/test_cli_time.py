@@ -138,6 +138,21 @@ def test_a_plugin_that_fails_costs_the_exit_code_and_nobody_elses_lines() -> Non
     assert err.count("\n") == 1
 
 
+def test_where_every_mechanism_fails_nothing_is_drawn_and_the_reason_is_said() -> None:
+    question = ("map", "./rules.py:crashes", *SMALL, "--stakes", "0.6", "--figure", "map.svg")
+    code, _, err = asked(*question)
+    assert code == 3
+    assert "./rules.py:crashes failed: RuntimeError" in err
+    assert not Path("map.svg").exists()
+
+
+def test_a_plugin_that_fails_to_import_is_named_whatever_parameter_is_asked_for() -> None:
+    Path("broken.py").write_text("import not_there\n")
+    code, _, err = asked("map", "./broken.py:Rule", *SMALL, "--kappa", "0.6")
+    assert code == 3
+    assert "./broken.py fails to import" in err
+
+
 # --- dynamics ------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from tests.data import shared
 from trilemma import load
 from trilemma.errors import UsageError
+from trilemma.executor import CAN_FORK
 from trilemma.model import Epoch, Rewards
 from trilemma.report.retention import RetentionMap, crossings, line_of
-from trilemma.retention import STAKES, Experiment, retention_map
+from trilemma.retention import STAKES, retention_map
+from trilemma.sides import Experiment
 from trilemma_mechanisms.yuma import Yuma
 
 SMALL = Experiment(validators=8, miners=12, grid=5)
@@ -203,6 +206,18 @@ def test_a_mechanism_that_fails_is_named_and_leaves_the_others_alone() -> None:
     assert list(answer.lines) == ["yuma"]
     [reason] = answer.failures.values()
     assert "RuntimeError: no idea what to make of 8 validators" in reason
+
+
+def dies(_: Epoch) -> Any:
+    os._exit(0)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="here all is computed in this process")
+def test_a_mechanism_that_kills_its_process_is_named_and_leaves_the_others_alone() -> None:
+    answer = retention_map([dies, "yuma"], experiment=SMALL, stakes=[0.6, 0.8], workers=2)
+    assert answer.lines == retention_map(["yuma"], experiment=SMALL, stakes=[0.6, 0.8]).lines
+    [reason] = answer.failures.values()
+    assert "its process died" in reason
 
 
 def test_progress_is_told_from_nothing_to_all() -> None:

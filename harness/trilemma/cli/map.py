@@ -54,7 +54,8 @@ def map_(
 ) -> None:
     """Map what honest stake must be worth in honest work to keep its share."""
     with complaints():
-        from trilemma.retention import STAKES, Experiment, retention_map
+        from trilemma.retention import STAKES, retention_map
+        from trilemma.sides import Experiment
 
         asked = {"kappa": kappa, "bonds_penalty": bonds_penalty}
         experiment = Experiment(validators, miners, sigma, stake_sigma, validator_share, grid)
@@ -72,6 +73,6 @@ def map_(
                 progress=progress,
             )
         say(str(answer), answer.to_json(), place)
-        if drawing is not None:
+        if drawing is not None and answer.lines:
             drawing.draw_map(answer, figure)
         fail_if(list(answer.failures.values()))

@@ -14,7 +14,7 @@ from trilemma.errors import PluginError, UsageError
 from trilemma.importers import Network
 from trilemma.model import Mechanism, World
 from trilemma.report.dynamics import Dynamics, Movers, Row
-from trilemma.retention import Experiment
+from trilemma.sides import Experiment
 from trilemma.worlds import Preset
 
 __all__ = ["LAGS", "Dynamics", "dynamics"]

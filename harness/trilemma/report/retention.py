@@ -27,11 +27,11 @@ class Line:
     honest_stake : float
     required_honest_utility : float or None
         The least W_H that keeps the honest share whatever the cabal reports; mean over seeds.
-        None: not even 1 does.
+        None: for one seed at least not even 1 does.
     at_cabal_weight : float
         The W_C that asks the most.
     low, high : float or None
-        The least and the most over seeds.
+        The least and the most over seeds; None as above.
     """
 
     honest_stake: float
@@ -94,8 +94,6 @@ class RetentionMap:
     @property
     def notes(self) -> Sequence[str]:
         """One sentence per mechanism, about the honest stake nearest to 60 %."""
-        if not self.stakes:
-            return []
         at = min(range(len(self.stakes)), key=lambda i: abs(self.stakes[i] - 0.6))
         return [_sentence(label, lines[at]) for label, lines in self.lines.items()]
 
