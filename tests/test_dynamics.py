@@ -202,16 +202,25 @@ def test_hidden_weights_add_to_the_lag_and_early_epochs_copy_the_first() -> None
 def test_copying_the_present_consensus_pays_as_well_as_work_under_plain_yuma() -> None:
     answer = dynamics(["yuma", "yuma(version=2)"], lags=(0, 5, 21))
     for row in answer.rows:
-        now, later, latest = row.copying[0]
-        assert now >= 1
-        assert now > later > latest
-        pairs = zip(row.copying[0], row.copying[1], strict=True)
-        assert all(hidden < shown for shown, hidden in pairs)
+        shown, hidden = (np.array(row.copying[period], float) for period in (0, 1))
+        assert shown[0] >= 1
+        assert (np.diff(shown) < 0).all()
+        assert (hidden < shown).all()
+
+
+def test_where_no_validator_is_paid_there_is_no_rate_and_none_is_made_up() -> None:
+    def miners_only(epoch: Epoch) -> Rewards:
+        return Rewards(epoch.weights[0], np.zeros(epoch.stake.size))
+
+    answer = dynamics([miners_only], lags=(0, 1), epochs=25)
+    assert answer.rows[0].copying == {0: (None, None), 1: (None, None)}
+    assert "null" in answer.to_json()
+    assert str(answer).count(f"{'-':>10}") == 4
 
 
 def test_copying_on_a_real_subnet_pays_at_lag_0() -> None:
     answer = dynamics(["yuma"], network=read([shared(SUBNET)]), lags=(0, 21))
-    now, late = answer.rows[0].copying[0]
+    now, late = np.array(answer.rows[0].copying[0], float)
     assert now >= 1 > late
 
 

@@ -170,7 +170,7 @@ class Subnet:
     def epoch(self, emission: int = 10**9) -> dict[str, Array]:
         """Live through an epoch and return what the chain stores and pays, by its names."""
         weights = csr(self.rows, self.n)
-        record = Chain(weights=weights, emission=emission, **self.facts)
+        record = Chain(weights=weights, **self.facts)
         epoch = Epoch(self.stake, weights.dense(self.n), chain=record, carry=self.carry)
         found = outputs({"rao_emission": emission}, self.rule, epoch)
         self.carry = self.rule(epoch).carry

@@ -138,7 +138,7 @@ class Chain:
     Parameters
     ----------
     block : int, optional
-        The current block. None: nobody is inactive, and no bond or weight is outdated.
+        The current block. None: nobody is inactive, and without `last_step` no bond is outdated.
     tempo : int
         Blocks from one epoch to the next.
     last_step : int
@@ -154,9 +154,8 @@ class Chain:
     resets : array_like of bool, shape (m,), optional
         Miners that ask for all bonds in them to be deleted.
     owner : int, optional
-        The uid of the subnet's owner.
-    emission : int, optional
-        What the epoch pays out, in the chain's smallest unit.
+        The uid of the subnet's owner, who always has a permit, meets every threshold and is
+        heard on itself. Where n == m nobody else is heard on itself.
     weights, bonds : Csr, optional
         As stored. None: those of the epoch, and of its carry.
 
@@ -175,7 +174,6 @@ class Chain:
     commits: IntArray | None = None
     resets: BoolArray | None = None
     owner: int | None = None
-    emission: int | None = None
     weights: Csr | None = None
     bonds: Csr | None = None
 
@@ -192,13 +190,12 @@ class Chain:
             commits: npt.ArrayLike | None = None,
             resets: npt.ArrayLike | None = None,
             owner: int | None = None,
-            emission: int | None = None,
             weights: Csr | None = None,
             bonds: Csr | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        for name in ("block", "tempo", "last_step", "owner", "emission"):
+        for name in ("block", "tempo", "last_step", "owner"):
             value = getattr(self, name)
             if value is not None or name in ("tempo", "last_step"):
                 object.__setattr__(self, name, whole(f"chain: {name}", value, 0, 2**64 - 1))
@@ -248,5 +245,5 @@ def _wholes(name: str, value: Any) -> IntArray:
     if array.size and array.min() < 0:
         raise UsageError(f"{name}: expected 0 or more, got {array.min()}")
     if array.dtype.kind == "u":
-        array = np.minimum(array, np.asarray(NEVER, array.dtype) if array.itemsize == 8 else array)
+        array = np.minimum(array.astype(np.uint64), np.uint64(NEVER))
     return freeze(array.astype(np.int64))

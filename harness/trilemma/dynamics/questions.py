@@ -9,7 +9,7 @@ import numpy as np
 from trilemma import registry
 from trilemma.checks import real, whole
 from trilemma.dynamics.scenarios import copying, drifting, moving, recorded
-from trilemma.dynamics.simulation import History, simulate
+from trilemma.dynamics.simulation import simulate
 from trilemma.errors import PluginError, UsageError
 from trilemma.importers import Network
 from trilemma.model import Mechanism, World
@@ -27,7 +27,8 @@ USUAL = (
 )
 LAGS = (0, 1, 2, 5, 10, 21)
 
-MAJORITY, REPLY, ISSUED = 0.6, 0.8, 0.01  # stake, W_C, and what an epoch pays
+MAJORITY, REPLY = 0.6, 0.8  # of the stake; and W_C
+ISSUED, GROWING = 0.01, 50  # what an epoch pays, and for how many epochs
 WORTH = (0.65, 0.7, 0.75, 0.8)  # of the majority's honest work
 
 STAKE = (0.8, 0.1, 0.1)  # the majority, then two small validators
@@ -127,20 +128,22 @@ def growth(mechanism: Mechanism) -> tuple[float, ...]:
     """
     sides = Experiment().sides(MAJORITY, 0)
     honest = np.arange(sides.validators)
-    return tuple(
-        float(
-            simulate(mechanism, sides.world(worth, REPLY), epochs=51, compounding=ISSUED).held_by(
-                honest
-            )[-1]
-        )
-        for worth in WORTH
-    )
+
+    def grown(worth: float) -> float:
+        world = sides.world(worth, REPLY)
+        history = simulate(mechanism, world, epochs=GROWING + 1, compounding=ISSUED)
+        return float(history.held_by(honest)[-1])
+
+    return tuple(map(grown, WORTH))
 
 
 def premiums(
     mechanism: Mechanism, worlds: Sequence[World], lags: Sequence[int], hidden: int, first: int
-) -> Mapping[int, tuple[float, ...]]:
-    """Return the copier's G by what commit-reveal hides (0: nothing), one per lag."""
+) -> Mapping[int, tuple[float | None, ...]]:
+    """Return the copier's G by what commit-reveal hides (0: nothing), one per lag.
+
+    None where the median validator earns nothing.
+    """
     return {
         period: tuple(_premium(mechanism, worlds, lag, period, first) for lag in lags)
         for period in (0, hidden)
@@ -149,7 +152,7 @@ def premiums(
 
 def _premium(
     mechanism: Mechanism, worlds: Sequence[World], lag: int, hidden: int, first: int
-) -> float:
-    history: History = simulate(mechanism, worlds, copying(lag, hidden))
-    copier = int(worlds[0].own_validators[0])
-    return float(np.nan_to_num(history.relative_yields(first)[copier]))
+) -> float | None:
+    history = simulate(mechanism, worlds, copying(lag, hidden))
+    rate = float(history.relative_yields(first)[worlds[0].own_validators[0]])
+    return rate if np.isfinite(rate) else None

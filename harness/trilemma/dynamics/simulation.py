@@ -78,9 +78,13 @@ class History:
         return np.asarray(np.divide(earned, held, out=np.full(held.size, np.nan), where=held > 0))
 
     def relative_yields(self, first: int = 0, last: int | None = None) -> FloatArray:
-        """Return dividends per stake in units of the median validator's, shape (n,): G."""
+        """Return dividends per stake in units of the median validator's, shape (n,): G.
+
+        Not a number where the median validator earns nothing.
+        """
         rates = self.yields(first, last)
-        return np.asarray(rates / np.nanmedian(rates))
+        middle = np.nanmedian(rates)
+        return np.asarray(rates / middle) if middle > 0 else np.full(rates.size, np.nan)
 
     def held_by(self, validators: AnyArray) -> FloatArray:
         """Return the share of stake that some validators hold, shape (T,)."""

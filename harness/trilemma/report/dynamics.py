@@ -43,14 +43,14 @@ class Row:
     movers : Movers
     copying : dict
         By epochs for which weights are hidden (0: none): the copier's dividends per stake in
-        units of the median validator's, G, one per lag.
+        units of the median validator's, G, one per lag; None where the median earns nothing.
     growth : tuple of float
         The stake share that a 60 % majority comes to, one per worth of its honest work.
     """
 
     label: str
     movers: Movers
-    copying: Mapping[int, tuple[float, ...]]
+    copying: Mapping[int, tuple[float | None, ...]]
     growth: tuple[float, ...]
 
 
@@ -86,16 +86,6 @@ class Dynamics:
         tables = (self._moving(), self._copying(), self._growing())
         return "\n\n".join("\n".join(table) for table in tables)
 
-    def _table(
-        self, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]
-    ) -> list[str]:
-        width = max([len("mechanism"), *(len(label) for label, _ in rows)])
-        head = f"{'mechanism':{width}}" + "".join(f"{name:>10}" for name in heads)
-        lines = [
-            f"{label:{width}}" + "".join(f"{v:10.3f}" for v in values) for label, values in rows
-        ]
-        return ["", head, "-" * len(head), *lines]
-
     def _moving(self) -> list[str]:
         names = [field.name for field in fields(Movers)]
         return [
@@ -103,7 +93,7 @@ class Dynamics:
             "validator that moves to it 5 epochs early, and of the same in the epoch in which",
             "the others follow (the bonds it captured); of the majority; of one that is 5 epochs",
             "late; and of one that says nothing any more, for the bonds it has:",
-            *self._table(names, [(it.label, list(asdict(it.movers).values())) for it in self.rows]),
+            *_table(names, [(it.label, list(asdict(it.movers).values())) for it in self.rows]),
         ]
 
     def _copying(self) -> list[str]:
@@ -117,7 +107,7 @@ class Dynamics:
             f"A validator with {self.copier:.0%} of the stake copies the consensus of so many",
             "epochs ago. Its dividends per stake over the median validator's, G; in",
             f"{where}:",
-            *self._table([f"lag {lag}" for lag in self.lags], rows),
+            *_table([f"lag {lag}" for lag in self.lags], rows),
             "",
             "G of 1 or more: copying pays as well as working. Where validators take 18 % of what",
             "their delegators earn, a copier with G below 0.82 loses them even if it takes none.",
@@ -127,7 +117,7 @@ class Dynamics:
         return [
             "What becomes of 60 % honest stake in 50 epochs that pay 1 % of all stake each, if it",
             "is worth so much in honest work, and the cabal gives 80 % of its weights to its own:",
-            *self._table(
+            *_table(
                 [f"{worth:.0%}" for worth in self.worth],
                 [(it.label, it.growth) for it in self.rows],
             ),
@@ -144,6 +134,17 @@ class Dynamics:
             "mechanisms": [_row(row) for row in self.rows],
         }
         return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+
+
+def _table(heads: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]]) -> list[str]:
+    width = max([len("mechanism"), *(len(label) for label, _ in rows)])
+    head = f"{'mechanism':{width}}" + "".join(f"{name:>10}" for name in heads)
+    lines = [f"{label:{width}}" + "".join(map(_cell, values)) for label, values in rows]
+    return ["", head, "-" * len(head), *lines]
+
+
+def _cell(value: float | None) -> str:
+    return f"{'-':>10}" if value is None else f"{value:10.3f}"
 
 
 def _row(row: Row) -> dict[str, Any]:

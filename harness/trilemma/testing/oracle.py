@@ -89,7 +89,6 @@ def epoch_of(case: Case) -> Epoch:
         permits=case["validator_permit"],
         commits=case["commit_block"],
         owner=None if case["owner_uid"] < 0 else case["owner_uid"],
-        emission=case["rao_emission"],
         weights=weights,
         bonds=bonds,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -176,14 +176,15 @@ class Yuma:
         incentive = kernels.normalised(rank)
         target = self._target(weights, clipped, consensus, numbers)
         prior = bonds_of(epoch, self, numbers)
-        if self.version == 2:
-            alpha = numbers.one - numbers.of(self.bonds_moving_average)
-            bind = kernels.bonds_version_2
-        else:
-            alpha, prior = self._speed(target, prior, consensus, numbers)
-            bind = kernels.bonds_version_3
+        alpha = numbers.one - numbers.of(self.bonds_moving_average)
+        places = None
+        if self.version == 3 and self.liquid_alpha and consensus.any():
+            alpha = self._speed(target, prior, consensus, numbers)
+            places = target.places
+            if target.held is not None:
+                prior = prior.within(target.held)
+        bind = kernels.bonds_version_2 if self.version == 2 else kernels.bonds_version_3
         bonds, dividends = bind(target.numbers, prior.numbers, counted, incentive, alpha)
-        places = target.places if np.ndim(alpha) else None
         return _Outcome(
             accounts, weights, consensus, clipped, rank, trust, incentive, bonds, dividends, places
         )
@@ -205,15 +206,12 @@ class Yuma:
 
     def _speed(
         self, target: Entries, prior: Entries, consensus: AnyArray, numbers: Numbers
-    ) -> tuple[Any, Entries]:
-        """Return the weight of new bonds, one for all or (n, m), and the old bonds that stay."""
-        if not (self.liquid_alpha and consensus.any()):
-            return numbers.one - numbers.of(self.bonds_moving_average), prior
+    ) -> AnyArray:
+        """Return the weight of each new bond (n, m)."""
         low, high, steepness = map(numbers.of, (self.alpha_low, self.alpha_high, self.steepness))
-        alpha = kernels.liquid_alpha(
+        return kernels.liquid_alpha(
             target.in_walk(), prior.in_walk(), consensus, low, high, steepness
         )
-        return alpha, prior if target.held is None else prior.within(target.held)
 
 
 class _Outcome(NamedTuple):  # as frozen dataclasses, the three that an epoch makes cost 1.3 us more
