@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -110,12 +110,12 @@ def outputs(case: Case, mechanism: Mechanism, epoch: Epoch) -> dict[str, AnyArra
     return found
 
 
-def replay(oracle: Oracle, arithmetic: Arithmetic = "chain") -> dict[str, Any]:
+def replay(oracle: Sequence[Case] | Oracle, arithmetic: Arithmetic = "chain") -> dict[str, Any]:
     """Compute every epoch of an oracle again and count what differs.
 
     Parameters
     ----------
-    oracle : Oracle
+    oracle : Oracle, or sequence of its epochs
     arithmetic : {"chain", "float"}
         With `chain` everything must be equal. With `float` shares must agree within 2e-6,
         except where a column stands on the boundary of the consensus, or where what the chain
