@@ -6,7 +6,10 @@ Every kernel has a slow and obvious twin in ``tests/naive.py``.
 from __future__ import annotations
 
 from trilemma.kernels.arithmetic import ONE, fixed, to_u16
+from trilemma.kernels.candidates import Earned, consensus_on_base, earned_on_base
 from trilemma.kernels.consensus import consensus, exceeds, needed_support, stake_units
+from trilemma.kernels.epochs import Outcome, Settings, plays
+from trilemma.kernels.shared_base import SharedBase, shared_base
 from trilemma.kernels.yuma import (
     bonds_version_2,
     bonds_version_3,
@@ -19,17 +22,25 @@ from trilemma.kernels.yuma import (
 
 __all__ = [
     "ONE",
+    "Earned",
+    "Outcome",
+    "Settings",
+    "SharedBase",
     "bonds_version_2",
     "bonds_version_3",
     "clip_and_rank",
     "columns_upscaled",
     "consensus",
+    "consensus_on_base",
+    "earned_on_base",
     "exceeds",
     "fixed",
     "interpolated",
     "liquid_alpha",
     "needed_support",
     "normalised",
+    "plays",
+    "shared_base",
     "stake_units",
     "to_u16",
 ]

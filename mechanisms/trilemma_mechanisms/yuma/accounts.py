@@ -55,6 +55,10 @@ class Accounts(NamedTuple):
         counted = kernels.normalised(counted)
         return cls(share, active, permits, _owned(epoch, granted), stake, counted)
 
+    def by_stake(self) -> AnyArray:
+        """Return what validators are paid where nobody earns anything."""
+        return self.counted if self.counted.any() else self.share
+
     def flags(self) -> dict[str, BoolArray]:
         """Return who is active and who has a permit, now and next, by name."""
         names = ("active", "permits", "next_permits")

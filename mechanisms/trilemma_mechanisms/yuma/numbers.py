@@ -9,7 +9,7 @@ import numpy as np
 from trilemma import kernels
 from trilemma.model import AnyArray, FloatArray
 
-__all__ = ["NUMBERS", "Numbers"]
+__all__ = ["FLOATS", "NUMBERS", "Float", "Numbers"]
 
 U16 = 65535
 
@@ -50,18 +50,23 @@ class Numbers(Protocol):
 
 
 class Float:
-    """Float64 throughout; nothing is rounded in storage, and shares of stake are exact."""
+    """Float64 or float32 throughout; nothing is rounded in storage, and support is exact.
 
-    one = 1.0
+    `bits` is how many the total of the units of stake may take.
+    """
 
-    def of(self, value: float) -> float:
-        return float(value)
+    def __init__(self, kind: type[np.floating[Any]], bits: int) -> None:
+        self.one = kind(1)
+        self.kind, self.bits = kind, bits
+
+    def of(self, value: float) -> Any:
+        return self.kind(value)
 
     def share(self, stake: AnyArray) -> AnyArray:
-        return kernels.normalised(stake.astype(np.float64))
+        return kernels.normalised(stake.astype(np.float64)).astype(self.kind, copy=False)
 
     def set_weights(self, weights: FloatArray) -> AnyArray:
-        return weights
+        return weights.astype(self.kind, copy=False)
 
     def rows(self, stored: AnyArray) -> AnyArray:
         sums = stored.sum(axis=1, keepdims=True)
@@ -74,23 +79,23 @@ class Float:
         share: AnyArray,  # noqa: ARG002 - rounded, unlike stake
         kappa: float,
     ) -> AnyArray:
-        units = kernels.stake_units(stake)
-        needed = kernels.needed_support(kappa, int(units.sum()))
+        units = kernels.stake_units(stake, self.bits)
+        needed = kernels.needed_support(kappa, int(units.sum(dtype=np.int64)))
         return kernels.consensus(weights, units, needed)
 
     def none(self, shape: tuple[int, ...]) -> AnyArray:
-        return np.zeros(shape)
+        return np.zeros(shape, self.kind)
 
     def read(self, stored: AnyArray, version: int) -> AnyArray:
         if stored.dtype.kind == "f":
-            return stored
+            return stored.astype(self.kind, copy=False)
         return np.asarray(stored / U16 if version == 3 else stored.astype(np.float64))
 
     def store(self, bonds: AnyArray, version: int) -> AnyArray:  # noqa: ARG002 - all the same
         return bonds
 
     def plain(self, numbers: AnyArray) -> FloatArray:
-        return numbers
+        return numbers.astype(np.float64, copy=False)
 
 
 class Fixed:
@@ -143,4 +148,5 @@ class Fixed:
         return np.asarray(numbers / kernels.ONE)
 
 
-NUMBERS: dict[str, Numbers] = {"float": Float(), "chain": Fixed()}
+FLOATS = {"float": Float(np.float64, 62), "float32": Float(np.float32, 30)}
+NUMBERS: dict[str, Numbers] = {**FLOATS, "chain": Fixed()}

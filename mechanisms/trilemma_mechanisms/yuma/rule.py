@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from trilemma import kernels
 from trilemma.model import NEVER, AnyArray, BoolArray, Epoch, IntArray, Rewards
+from trilemma_mechanisms.yuma import fused, shortcuts
 from trilemma_mechanisms.yuma.accounts import Accounts
 from trilemma_mechanisms.yuma.entries import Entries, bonds_of, weights_of
-from trilemma_mechanisms.yuma.numbers import NUMBERS, Numbers
+from trilemma_mechanisms.yuma.numbers import FLOATS, NUMBERS, Float, Numbers
 
 __all__ = ["State", "Yuma"]
 
@@ -27,11 +29,14 @@ class State(NamedTuple):
         Who may validate then. None: everybody.
     places : ndarray of int, shape (n, m), optional
         In which order liquid alpha stores bonds. None: in the order of miners.
+    consensus : ndarray, shape (m,), optional
+        Where the next search for it starts. It changes no answer.
     """
 
     bonds: AnyArray
     permits: BoolArray | None = None
     places: IntArray | None = None
+    consensus: AnyArray | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,8 @@ class Yuma:
         Whether a commit that is still hidden keeps weights from miners registered after it.
     bonds_reset : bool
         Whether a miner may have all bonds in it deleted.
-    arithmetic : {"float", "chain"}
-        Float64, or the chain's fixed point, with weights and bonds stored as u16.
+    arithmetic : {"float", "float32", "chain"}
+        Float64, float32, or the chain's fixed point, with weights and bonds stored as u16.
 
     Notes
     -----
@@ -100,7 +105,7 @@ class Yuma:
     activity_cutoff: int | None = None
     commit_reveal: bool = True
     bonds_reset: bool = False
-    arithmetic: Literal["float", "chain"] = "float"
+    arithmetic: Literal["float", "float32", "chain"] = "float"
 
     def __post_init__(self) -> None:
         shares = ("kappa", "bonds_penalty", "bonds_moving_average", "alpha_low", "alpha_high")
@@ -114,15 +119,51 @@ class Yuma:
             value = getattr(self, name)
             counts = isinstance(value, int | np.integer) and value >= 1
             self._require(name, value is None or bool(counts), "a whole number, 1 or more, or None")
-        self._require("arithmetic", self.arithmetic in tuple(NUMBERS), "'float' or 'chain'")
+        self._require(
+            "arithmetic", self.arithmetic in tuple(NUMBERS), "'float', 'float32' or 'chain'"
+        )
 
     def _require(self, name: str, held: bool, expected: str) -> None:
         if not held:
             raise ValueError(f"{name} must be {expected}, not {getattr(self, name)!r}")
 
+    @property
+    def batched(self) -> bool:
+        """Whether it takes several first epochs at once."""
+        return (
+            self.arithmetic in FLOATS and self.max_validators is None and self.stake_threshold == 0
+        )
+
+    @cached_property
+    def settings(self) -> kernels.Settings:
+        """The parameters as the kernel takes them."""
+        return kernels.Settings(
+            int(self.version),
+            float(self.bonds_penalty),
+            1.0 - float(self.bonds_moving_average),
+            bool(self.liquid_alpha) and self.version == 3,
+            float(self.alpha_low),
+            float(self.alpha_high),
+            float(self.steepness),
+        )
+
     def __call__(self, epoch: Epoch) -> Rewards:
+        if self.arithmetic in FLOATS:
+            numbers = FLOATS[self.arithmetic]
+            if epoch.stake.ndim == 2:
+                return fused.pay_batch(self, epoch, numbers)
+            _check_carry(epoch)
+            accounts = Accounts.of(epoch, self, numbers)
+            if fused.serves(epoch, accounts):
+                return self._fused(epoch, accounts, numbers)
         it, plain = self._epoch(epoch), NUMBERS[self.arithmetic].plain
         return Rewards(plain(it.incentive), plain(it.pay), it.state(self))
+
+    def _fused(self, epoch: Epoch, accounts: Accounts, numbers: Float) -> Rewards:
+        incentive, dividends, bonds, consensus = fused.pay(self, epoch, accounts, numbers)
+        pay = dividends if np.count_nonzero(incentive) else accounts.by_stake()
+        state = State(bonds, accounts.next_permits, None, consensus)
+        return Rewards(numbers.plain(incentive), numbers.plain(pay), state)
 
     def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
         """Return the intermediate quantities by name.
@@ -213,6 +254,18 @@ class Yuma:
             target.in_walk(), prior.in_walk(), consensus, low, high, steepness
         )
 
+    def on_base(self, epoch: Epoch, rows: IntArray) -> shortcuts.Estimator | None:
+        """Return a function from the weights of a few validators (q, m) to what they lead to.
+
+        See `shortcuts.on_base`.
+        """
+        _check_carry(epoch)
+        return shortcuts.on_base(self, epoch, rows)
+
+    def after(self, epoch: Epoch, epochs: int) -> State | None:
+        """Return the carry of the last of some epochs that are all alike; see `shortcuts.after`."""
+        return shortcuts.after(self, epoch, epochs)
+
 
 class _Outcome(NamedTuple):  # as frozen dataclasses, the three that an epoch makes cost 1.3 us more
     """What an epoch comes to, in the numbers of its arithmetic."""
@@ -231,7 +284,7 @@ class _Outcome(NamedTuple):  # as frozen dataclasses, the three that an epoch ma
     @property
     def pay(self) -> AnyArray:
         """The validators' pool: dividends, or stake where no miner is paid."""
-        return self.dividends if np.count_nonzero(self.incentive) else self._by_stake()
+        return self.dividends if np.count_nonzero(self.incentive) else self.accounts.by_stake()
 
     def state(self, rule: Yuma) -> State:
         """Return what the next epoch needs; who loses the permit loses its bonds."""
@@ -248,15 +301,11 @@ class _Outcome(NamedTuple):  # as frozen dataclasses, the three that an epoch ma
         miners, validators = self.incentive, self.dividends
         square = miners.size == validators.size
         if not (miners.any() or validators.any()):
-            fallen = self._by_stake()
+            fallen = self.accounts.by_stake()
             return miners, fallen, fallen if square else None
         shares = kernels.normalised(np.concatenate([miners, validators]))
         both = kernels.normalised(miners + validators) if square else None
         return shares[: miners.size], shares[miners.size :], both
-
-    def _by_stake(self) -> AnyArray:
-        counted = self.accounts.counted
-        return counted if counted.any() else self.accounts.share
 
 
 def _check_carry(epoch: Epoch) -> None:
