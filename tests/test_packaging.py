@@ -148,10 +148,11 @@ LAYERS = [
     {"scores", "store", "executor"},
     {"cells"},
     {"twins"},
-    {"worlds", "scene", "sides", "attacks"},
+    {"worlds", "scene", "sides", "attacks", "entrant", "shortcuts"},
     {"importers", "contract", "statistics", "registry"},
+    {"batch"},
     {"model", "specs"},
-    {"chain"},
+    {"chain", "sparse"},
     {"fields", "checks"},
     {"errors", "kernels"},
 ]

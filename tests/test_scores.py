@@ -16,7 +16,7 @@ from trilemma import Budget, Epoch, Preset, Rewards, compare, load
 from trilemma.attacks import NEUTRALITY, SYBIL, plays
 from trilemma.attacks.moves import split
 from trilemma.cells import Cell, Suite, measure, stack
-from trilemma.contract import Entrant
+from trilemma.entrant import Entrant
 from trilemma.model import AnyArray, Play, unchanged
 from trilemma.scene import Scene
 from trilemma.scores import Scores, cutoff_number, damage, extraction, score, within

@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from trilemma.contract import Entrant, Pay
+from trilemma.contract import Pay
+from trilemma.entrant import Entrant
 from trilemma.model import Budget, FloatArray, Play, World
 from trilemma.scene import Scene
 from trilemma.statistics import kendall_tau
@@ -186,22 +187,22 @@ def _measure_sybil(
     for baseline in dict.fromkeys(play.baseline for play in plays):
         scene = Scene.of(baseline(world))
         judged = [p for p, play in enumerate(plays) if play.baseline is baseline]
-        for s, epoch in enumerate(scene.at(budget.stakes)):
-            for label, (entrant, _) in entrants.items():
-                if pay := entrant.pay(epoch, twice=True):
-                    fair = scene.own(pay, xi)
-                    parts[label]["sybil_fair"][judged, s] = fair
-                    parts[label]["sybil_rest"][judged, s] = pay.total(xi) - fair
+        epochs = scene.at(budget.stakes)
+        for label, (entrant, _) in entrants.items():
+            if pays := entrant.pays(epochs, twice=True):
+                fair = [scene.own(pay, xi) for pay in pays]
+                parts[label]["sybil_fair"][judged] = fair
+                parts[label]["sybil_rest"][judged] = np.subtract([p.total(xi) for p in pays], fair)
     for p, play in enumerate(plays):
         attacked = play.act(world)
         extra = _extra(world, attacked)
         scene = Scene.of(attacked)
-        for s, epoch in enumerate(scene.at(budget.stakes)):
-            for label, (entrant, _) in entrants.items():
-                if pay := entrant.pay(epoch):
-                    parts[label]["sybil_pay"][p, s] = scene.own(pay, xi)
-                    parts[label]["sybil_distance"][p, s] = scene.distance(pay)
-                    parts[label]["sybil_extra"][p] = extra
+        epochs = scene.at(budget.stakes)
+        for label, (entrant, _) in entrants.items():
+            if pays := entrant.pays(epochs):
+                parts[label]["sybil_pay"][p] = [scene.own(pay, xi) for pay in pays]
+                parts[label]["sybil_distance"][p] = [scene.distance(pay) for pay in pays]
+                parts[label]["sybil_extra"][p] = extra
     return parts
 
 
@@ -217,10 +218,10 @@ def _measure_clones(
         blinder = replace(world, sees_clones=draw < chance)
         for k, play in enumerate(plays):
             scene = Scene.of(play.act(blinder))
-            for s, epoch in enumerate(scene.at(budget.stakes)):
-                for label, (entrant, _) in entrants.items():
-                    if pay := entrant.pay(epoch):
-                        pays[label][d, k, s] = scene.own(pay, xi)
+            epochs = scene.at(budget.stakes)
+            for label, (entrant, _) in entrants.items():
+                if paid := entrant.pays(epochs):
+                    pays[label][d, k] = [scene.own(pay, xi) for pay in paid]
     return pays
 
 
@@ -233,8 +234,7 @@ def _measure_twins(
     scenes = test.honest()
     parts: dict[str, Part] = {}
     for label, (entrant, coalitions) in entrants.items():
-        pays = [pay for scene in scenes if (pay := entrant.pay(scene.epoch, twice=True))]
-        if len(pays) == len(scenes):
+        if pays := entrant.pays([scene.epoch for scene in scenes], twice=True):
             parts[label] = _when_honest(test, scenes, pays, entrant, coalitions, xi)
             parts[label].update(_blank(len(coalitions), len(plays)))
     for coalition in dict.fromkeys(c for _, coalitions in entrants.values() for c in coalitions):

@@ -14,7 +14,8 @@ from trilemma import registry
 from trilemma.attacks import NEUTRALITY, SYBIL, plays
 from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.checks import real, whole
-from trilemma.contract import Entrant, copied
+from trilemma.contract import copied
+from trilemma.entrant import Entrant
 from trilemma.errors import DeadWorkerError, TrilemmaError, UsageError
 from trilemma.executor import Progress, Spread, crew
 from trilemma.model import Budget, Mechanism

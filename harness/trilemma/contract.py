@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from trilemma.batch import Batch, alike
 from trilemma.errors import PluginError
 from trilemma.model import OVERPAYMENT, AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
-__all__ = ["Entrant", "Pay", "call", "call_twice", "copied"]
+__all__ = ["Pay", "call", "call_each", "call_twice", "copied", "refuse_change", "takes_batches"]
 
-KEPT = 61  # every so many answers one is kept, to be asked for again: 1.6 % more calls
+CHUNK = 1 << 20  # bytes of weights in a batch: more leaves the cache, less gains less
+SLACK = 1e-9  # by which a batch may differ from its epochs alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,63 +35,6 @@ class Pay:
         return float(xi * self.validators.sum() + (1 - xi) * self.miners.sum())
 
 
-class Entrant:
-    """A mechanism on its way through the evaluation; it drops out where it fails.
-
-    Parameters
-    ----------
-    label : str
-        Its name in messages.
-    mechanism : Mechanism
-        The one that is asked.
-    unused : Mechanism, optional
-        A copy that was never asked anything. What it answers shows whether the answers of the
-        other depend on what it was asked before.
-
-    Attributes
-    ----------
-    calls : int
-        How often it was asked.
-    failure : PluginError or None
-        Why it dropped out.
-    """
-
-    def __init__(self, label: str, mechanism: Mechanism, unused: Mechanism | None = None) -> None:
-        self.label = label
-        self.mechanism = mechanism
-        self.unused = mechanism if unused is None else unused
-        self.calls = 0
-        self.failure: PluginError | None = None
-        self._kept: list[tuple[Epoch, Pay]] = []
-        self._last: list[tuple[Epoch, Pay]] = []
-
-    def pay(self, epoch: Epoch, *, twice: bool = False) -> Pay | None:
-        """Return what the mechanism pays; None once it has broken the contract."""
-        if self.failure is not None:
-            return None
-        self.calls += 1 + twice
-        try:
-            answer = (call_twice if twice else call)(self.label, self.mechanism, epoch)
-        except PluginError as error:
-            self.failure = error
-            return None
-        self._last = [(epoch, Pay(answer.miners, answer.validators))]
-        if self.calls % KEPT < 1 + twice:
-            self._kept += self._last
-        return answer
-
-    def confirm(self) -> None:
-        """Ask a copy without a past for some of the answers again, the last one first."""
-        self._kept += self._last
-        while self._kept and self.failure is None:
-            epoch, answer = self._kept.pop()
-            self.calls += 1
-            try:
-                _refuse_change(self.label, answer, call(self.label, copied(self.unused), epoch))
-            except PluginError as error:
-                self.failure = error
-
-
 def call(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
     """Return what a mechanism pays in an epoch.
 
@@ -99,18 +45,14 @@ def call(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
         over-paying pool.
     """
     shown = epoch.replace()  # its own: others see the same arrays, which nobody can write to
-    try:
-        answer = mechanism(shown)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
+    rewards = _asked(name, mechanism, shown)
     if not epoch.is_same(shown):
         raise PluginError(f"{name} wrote to the epoch it was given; copy what you change")
-    rewards = answer if isinstance(answer, Rewards) else Rewards(answer)
     n, m = epoch.weights.shape
-    miners = _pool(name, "miners", rewards.miners, m)
+    miners = _pool(name, "miners", rewards.miners, (m,))
     if rewards.validators is None:
         return Pay(miners, _by_stake(epoch.stake), rewards.carry)
-    return Pay(miners, _pool(name, "validators", rewards.validators, n), rewards.carry)
+    return Pay(miners, _pool(name, "validators", rewards.validators, (n,)), rewards.carry)
 
 
 def call_twice(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
@@ -122,8 +64,52 @@ def call_twice(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
         As `call`; also for two answers to one epoch.
     """
     first = call(name, mechanism, epoch)
-    _refuse_change(name, first, call(name, mechanism, epoch))
+    refuse_change(name, first, call(name, mechanism, epoch))
     return first
+
+
+def call_each(name: str, mechanism: Mechanism, epochs: Sequence[Epoch]) -> list[Pay]:
+    """Return what a mechanism pays in each epoch, asked in batches if it takes them.
+
+    Raises
+    ------
+    PluginError
+        As `call`.
+    """
+    if len(epochs) > 1 and takes_batches(name, mechanism) and alike(epochs):
+        size = max(1, CHUNK // epochs[0].weights.nbytes)
+        starts = range(0, len(epochs), size)
+        parts = [_call_batch(name, mechanism, epochs[at : at + size]) for at in starts]
+        return [pay for part in parts for pay in part]
+    return [call(name, mechanism, epoch) for epoch in epochs]
+
+
+def takes_batches(name: str, mechanism: Mechanism) -> bool:
+    """Tell whether a mechanism declares that it takes a leading axis."""
+    try:
+        return getattr(mechanism, "batched", False) is True
+    except Exception as error:
+        raise PluginError(f"{name}.batched failed: {_line(error)}") from error
+
+
+def _call_batch(name: str, mechanism: Mechanism, epochs: Sequence[Epoch]) -> list[Pay]:
+    batch: Any = Batch(epochs)
+    rewards = _asked(name, mechanism, batch)
+    size, (n, m) = len(epochs), epochs[0].weights.shape
+    miners = _pool(name, "miners", rewards.miners, (size, m))
+    if rewards.validators is None:
+        validators = np.stack([_by_stake(epoch.stake) for epoch in epochs])
+    else:
+        validators = _pool(name, "validators", rewards.validators, (size, n))
+    return [Pay(*pools) for pools in zip(miners, validators, strict=True)]
+
+
+def _asked(name: str, mechanism: Mechanism, epoch: Epoch) -> Rewards:
+    try:
+        answer = mechanism(epoch)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
+    return answer if isinstance(answer, Rewards) else Rewards(answer)
 
 
 def copied(mechanism: Mechanism) -> Mechanism:
@@ -134,16 +120,21 @@ def copied(mechanism: Mechanism) -> Mechanism:
         return mechanism
 
 
-def _refuse_change(name: str, first: Pay, second: Pay) -> None:
-    same_miners = np.array_equal(first.miners, second.miners)
-    if not (same_miners and np.array_equal(first.validators, second.validators)):
+def refuse_change(name: str, first: Pay, second: Pay, slack: float = 0) -> None:
+    """Raise where two answers to one epoch differ by more than some slack."""
+    same_miners = _same(first.miners, second.miners, slack)
+    if not (same_miners and _same(first.validators, second.validators, slack)):
         raise PluginError(
             f"{name} gave two answers for one epoch; a mechanism is a function of the epoch "
             "(offer the expectation of a lottery, and keep state in `carry`)"
         )
 
 
-def _pool(name: str, pool: str, values: AnyArray, size: int) -> FloatArray:
+def _same(first: FloatArray, second: FloatArray, slack: float) -> bool:
+    return np.array_equal(first, second) or bool(np.abs(first - second).max() <= slack)
+
+
+def _pool(name: str, pool: str, values: AnyArray, shape: tuple[int, ...]) -> FloatArray:
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biufO":
@@ -151,12 +142,20 @@ def _pool(name: str, pool: str, values: AnyArray, size: int) -> FloatArray:
         array = array.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         raise PluginError(f"{name}: rewards for {pool} are not numbers ({_line(error)})") from error
-    if array.shape != (size,):
-        raise PluginError(f"{name}: rewards for {pool} have shape {array.shape}, not ({size},)")
+    if array.shape != shape:
+        raise PluginError(f"{name}: rewards for {pool} have shape {array.shape}, not {shape}")
     # Written so that NaN fails: two reductions on the way that is always taken.
-    if not (array.min() >= 0 and array.sum() <= 1 + OVERPAYMENT):
-        raise PluginError(f"{name}: rewards for {pool} {_fault(array)}")
+    if not (array.min() >= 0 and array.sum(axis=-1).max() <= 1 + OVERPAYMENT):
+        raise PluginError(f"{name}: rewards for {pool} {_faults(array)}")
     return array
+
+
+def _faults(array: FloatArray) -> str:
+    """Say what is wrong with a pool, or with the first of a batch that is wrong."""
+    for row in array.reshape(-1, array.shape[-1]):
+        if not (row.min() >= 0 and row.sum() <= 1 + OVERPAYMENT):
+            return _fault(row)
+    raise AssertionError("no pool is at fault")
 
 
 def _fault(array: FloatArray) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def seats(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.int64]
 def signs(name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
     """Return ballots or orders as int8 in {-1, 0, 1}; zeros by default."""
     if value is None:
-        return np.broadcast_to(ABSTAIN, shape)
+        return _everywhere("signs", shape)
     array = numbers(name, value)
     same(name, array.shape, shape, "as stake, weights and seats have it")
     odd = (array != 0) & (np.abs(array) != 1)
@@ -86,7 +87,7 @@ def signs(name: str, value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt
 def flows(value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """Return token flows as finite float64; zeros by default."""
     if value is None:
-        return np.broadcast_to(NO_FLOW, shape)
+        return _everywhere("flows", shape)
     array = numbers("flows", value).astype(np.float64)
     same("flows", array.shape, shape, "as stake and weights have it")
     if not np.isfinite(array).all():
@@ -98,7 +99,7 @@ def flows(value: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np
 def tenure(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.float64]:
     """Return tenures as float64, not negative, perhaps infinite; infinite by default."""
     if value is None:
-        return np.broadcast_to(FOREVER, (validators,))
+        return _everywhere("tenure", (validators,))
     array = numbers("tenure", value).astype(np.float64)
     same("tenure", array.shape, (validators,), "as stake has it")
     if not (array >= 0).all():
@@ -155,6 +156,14 @@ def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
-ABSTAIN, NO_FLOW, FOREVER = (
-    freeze(np.array(value)) for value in (np.int8(0), np.float64(0), np.float64(np.inf))
-)
+@lru_cache(maxsize=1024)
+def _everywhere(name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return the default of a field; a broadcast takes 5 us each time."""
+    return np.broadcast_to(DEFAULTS[name], shape)
+
+
+DEFAULTS = {
+    "signs": freeze(np.array(0, np.int8)),
+    "flows": freeze(np.array(0.0)),
+    "tenure": freeze(np.array(np.inf)),
+}

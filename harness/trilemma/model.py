@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -214,23 +214,30 @@ class World:
     orders: AnyArray | None = None
     flows: FloatArray | None = None
 
-    @property
+    @cached_property
     def own_validators(self) -> IntArray:
         """Places of the adversary's validators."""
         return self._owned(self.validator_owner)
 
-    @property
+    @cached_property
     def own_miners(self) -> IntArray:
         """Places of the adversary's miners."""
         return self._owned(self.miner_owner)
 
     def _owned(self, owner: IntArray) -> IntArray:
-        # np.isin takes 35 us at 64, seven times as long
-        return np.flatnonzero((owner[:, None] == self.adversary).any(axis=1))
+        # np.isin takes 35 us at 64, ten times as long
+        mine = owner == self.adversary[0] if self.adversary else np.zeros(owner.size, np.bool_)
+        for principal in self.adversary[1:]:
+            mine |= owner == principal
+        return np.flatnonzero(mine)
 
     def relabelling(self) -> tuple[IntArray, IntArray]:
         """Which validator and which miner stands at each place that a mechanism sees."""
-        return _labels(self.seed, *self.weights.shape)
+        return _labels(self.seed, *self.weights.shape)[:2]
+
+    def places(self) -> tuple[IntArray, IntArray]:
+        """At which place a mechanism sees each validator and each miner."""
+        return _labels(self.seed, *self.weights.shape)[2:]
 
     def epoch(self) -> Epoch:
         """Return what the protocol sees: the same facts, identities relabelled at random."""
@@ -239,16 +246,20 @@ class World:
             self.stake[rows],
             self.weights[rows].take(columns, axis=1),
             votes=_relabelled(self.votes, rows, columns),
-            seats=np.argsort(rows)[self.seats],
+            seats=self.places()[0][self.seats],
             orders=None if self.orders is None else self.orders[:, columns],
             flows=_relabelled(self.flows, rows, columns),
         )
 
 
 @lru_cache(maxsize=256)
-def _labels(seed: int, validators: int, miners: int) -> tuple[IntArray, IntArray]:
+def _labels(
+    seed: int, validators: int, miners: int
+) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Two permutations and their inverses."""
     shuffle = np.random.default_rng([seed, validators, miners])
-    return shuffle.permutation(validators), shuffle.permutation(miners)
+    rows, columns = shuffle.permutation(validators), shuffle.permutation(miners)
+    return rows, columns, np.argsort(rows), np.argsort(columns)
 
 
 def _relabelled(matrix: AnyArray | None, rows: IntArray, columns: IntArray) -> AnyArray | None:

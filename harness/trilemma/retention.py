@@ -16,7 +16,7 @@ import numpy as np
 
 from trilemma import registry
 from trilemma.checks import real, whole
-from trilemma.contract import Pay, call
+from trilemma.contract import Pay, call_each
 from trilemma.errors import DeadWorkerError, PluginError, UsageError
 from trilemma.executor import Progress, crew
 from trilemma.model import FloatArray, Mechanism
@@ -158,11 +158,13 @@ class _Run:
         parts = np.linspace(0, 1, self.experiment.grid)
         xi, mechanism = self.experiment.validator_share, self.mechanisms[label]
 
-        def share(cabal: float, honest: float) -> float:
-            return _honest_share(sides, call(label, mechanism, sides.epoch(honest, cabal)), xi)
+        def shares(cabal: float) -> list[float]:
+            epochs = [sides.epoch(honest, cabal) for honest in parts]
+            pays = call_each(label, mechanism, epochs)
+            return [_honest_share(sides, pay, xi) for pay in pays]
 
         try:
-            return np.array([[share(cabal, honest) for honest in parts] for cabal in parts])
+            return np.array([shares(cabal) for cabal in parts])
         except PluginError as error:
             return str(error)
 

@@ -42,8 +42,8 @@ class Scene:
     @classmethod
     def of(cls, world: World) -> Scene:
         """Relabel a world's identities and remember where they went."""
-        rows, columns = world.relabelling()
-        validators, miners = np.argsort(rows), np.argsort(columns)
+        _, columns = world.relabelling()
+        validators, miners = world.places()
         return cls(
             world.epoch(),
             validators,

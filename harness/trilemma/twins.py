@@ -10,7 +10,8 @@ import numpy as np
 
 from trilemma.attacks.censorship import EVERY_CHANNEL
 from trilemma.attacks.moves import sequence
-from trilemma.contract import Entrant, Pay
+from trilemma.contract import Pay
+from trilemma.entrant import Entrant
 from trilemma.model import FloatArray, IntArray, Play, World
 from trilemma.scene import Scene
 
@@ -79,8 +80,8 @@ class TwinTest:
 
 def outcome(entrant: Entrant, scenes: Sequence[Scene], xi: float) -> Outcome | None:
     """Return what a mechanism makes of a pair of scenes; None once it has failed."""
-    pays = [entrant.pay(scene.epoch) for scene in scenes]
-    return None if None in pays else outcome_of([p for p in pays if p], scenes, xi)
+    pays = entrant.pays([scene.epoch for scene in scenes])
+    return None if pays is None else outcome_of(pays, scenes, xi)
 
 
 def outcome_of(pays: Sequence[Pay], scenes: Sequence[Scene], xi: float) -> Outcome:
