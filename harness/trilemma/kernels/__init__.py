@@ -5,6 +5,8 @@ Every kernel has a slow and obvious twin in ``tests/naive.py``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from trilemma.kernels.arithmetic import ONE, fixed, to_u16
 from trilemma.kernels.candidates import Earned, consensus_on_base, earned_on_base
 from trilemma.kernels.consensus import consensus, exceeds, needed_support, stake_units
@@ -20,12 +22,16 @@ from trilemma.kernels.yuma import (
     normalised,
 )
 
+if TYPE_CHECKING:
+    from trilemma.kernels.ufunc import agreed
+
 __all__ = [
     "ONE",
     "Earned",
     "Outcome",
     "Settings",
     "SharedBase",
+    "agreed",
     "bonds_version_2",
     "bonds_version_3",
     "clip_and_rank",
@@ -44,3 +50,12 @@ __all__ = [
     "stake_units",
     "to_u16",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the ufunc when it is asked for: it takes half a second where nothing is compiled."""
+    if name == "agreed":
+        from trilemma.kernels.ufunc import agreed
+
+        return agreed
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -77,7 +77,7 @@ def pay_batch(rule: Yuma, batch: Epoch, numbers: Float) -> Rewards:
     incentive, dividends = done.incentive[:, 0], done.dividends[:, 0]
     nobody = ~incentive.any(axis=1)
     dividends[nobody] = share[nobody]
-    return Rewards(numbers.plain(incentive), numbers.plain(dividends))
+    return Rewards(numbers.pool(incentive), numbers.pool(dividends))
 
 
 NOWHERE = np.zeros(0)

@@ -48,6 +48,9 @@ class Numbers(Protocol):
     def plain(self, numbers: AnyArray) -> FloatArray:
         """Return numbers as floats."""
 
+    def pool(self, shares: AnyArray) -> FloatArray:
+        """Return shares that sum to 1, or to 0, as floats of which the same is true."""
+
 
 class Float:
     """Float64 or float32 throughout; nothing is rounded in storage, and support is exact.
@@ -96,6 +99,13 @@ class Float:
 
     def plain(self, numbers: AnyArray) -> FloatArray:
         return numbers.astype(np.float64, copy=False)
+
+    def pool(self, shares: AnyArray) -> FloatArray:
+        if self.kind is np.float64:
+            return shares
+        amounts = shares.astype(np.float64)  # they sum to 1 but for seven digits
+        sums = amounts.sum(axis=-1, keepdims=True)
+        return np.asarray(amounts / np.where(sums > 0, sums, 1))
 
 
 class Fixed:
@@ -146,6 +156,9 @@ class Fixed:
 
     def plain(self, numbers: AnyArray) -> FloatArray:
         return np.asarray(numbers / kernels.ONE)
+
+    def pool(self, shares: AnyArray) -> FloatArray:
+        return self.plain(shares)
 
 
 FLOATS = {"float": Float(np.float64, 62), "float32": Float(np.float32, 30)}

@@ -156,14 +156,14 @@ class Yuma:
             accounts = Accounts.of(epoch, self, numbers)
             if fused.serves(epoch, accounts):
                 return self._fused(epoch, accounts, numbers)
-        it, plain = self._epoch(epoch), NUMBERS[self.arithmetic].plain
-        return Rewards(plain(it.incentive), plain(it.pay), it.state(self))
+        it, pool = self._epoch(epoch), NUMBERS[self.arithmetic].pool
+        return Rewards(pool(it.incentive), pool(it.pay), it.state(self))
 
     def _fused(self, epoch: Epoch, accounts: Accounts, numbers: Float) -> Rewards:
         incentive, dividends, bonds, consensus = fused.pay(self, epoch, accounts, numbers)
         pay = dividends if np.count_nonzero(incentive) else accounts.by_stake()
         state = State(bonds, accounts.next_permits, None, consensus)
-        return Rewards(numbers.plain(incentive), numbers.plain(pay), state)
+        return Rewards(numbers.pool(incentive), numbers.pool(pay), state)
 
     def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
         """Return the intermediate quantities by name.
