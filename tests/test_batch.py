@@ -68,7 +68,7 @@ SPECS = [
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@pytest.mark.parametrize("several", [epochs(5), epochs(3, votes=True), same_network(7)])
+@pytest.mark.parametrize("several", [epochs(5), epochs(4, votes=True), same_network(7)])
 def test_a_batch_pays_what_its_epochs_pay_alone_to_the_last_bit(
     spec: str, several: list[Epoch]
 ) -> None:
@@ -97,9 +97,9 @@ def test_a_numpy_mechanism_is_fed_chunks_that_stay_in_the_cache() -> None:
 
 def test_epochs_of_other_shapes_or_with_a_past_are_asked_alone() -> None:
     Counting.seen.clear()
-    mixed = [*epochs(1), *epochs(1, 5), epochs(1)[0].replace(carry="past")]
+    mixed = [*epochs(3), *epochs(1, 5), epochs(1)[0].replace(carry="past")]
     call_each("linear", Counting(), mixed)
-    assert [len(shape) for shape in Counting.seen] == [2, 2, 2]
+    assert [len(shape) for shape in Counting.seen] == [2, 2, 2, 2, 2]
 
 
 def test_what_is_the_same_in_all_epochs_is_not_copied() -> None:
@@ -125,10 +125,10 @@ def test_nobody_can_write_to_a_batch() -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (lambda _: np.ones(9) / 9, r"shape \(9,\), not \(3, 9\)"),
-        (lambda _: np.full((3, 9), [[1 / 9], [0.2], [1 / 9]]), "sum to 1.8"),
-        (lambda _: np.full((3, 9), [[0], [np.nan], [0]]), "hold nan at 0"),
-        (lambda _: Rewards(np.zeros((3, 9)), np.full((3, 6), -1)), "validators hold -1"),
+        (lambda _: np.ones(9) / 9, r"shape \(9,\), not \(4, 9\)"),
+        (lambda _: np.full((4, 9), [[1 / 9], [0.2], [1 / 9], [0]]), "sum to 1.8"),
+        (lambda _: np.full((4, 9), [[0], [np.nan], [0], [0]]), "hold nan at 0"),
+        (lambda _: Rewards(np.zeros((4, 9)), np.full((4, 6), -1)), "validators hold -1"),
         (lambda _: 1 / 0, "ZeroDivisionError"),
     ],
 )
@@ -141,7 +141,7 @@ def test_a_wrong_batch_is_refused_as_a_wrong_answer_is(answer: Any, said: str) -
             return answer(epoch)
 
     with pytest.raises(PluginError, match=said):
-        call_each("wrong", Wrong(), epochs(3))
+        call_each("wrong", Wrong(), epochs(4))
 
 
 def test_a_batch_that_differs_from_its_epochs_is_found_out() -> None:
@@ -152,6 +152,6 @@ def test_a_batch_that_differs_from_its_epochs_is_found_out() -> None:
             return pay if epoch.stake.ndim == 1 else pay[:, ::-1]
 
     entrant = Entrant("two-faced", TwoFaced())
-    assert entrant.pays(epochs(3))
+    assert entrant.pays(epochs(4))
     entrant.confirm()
     assert "two answers" in str(entrant.failure)

@@ -16,6 +16,7 @@ from trilemma.model import OVERPAYMENT, AnyArray, Epoch, FloatArray, Mechanism, 
 __all__ = ["Pay", "call", "call_each", "call_twice", "copied", "refuse_change", "takes_batches"]
 
 CHUNK = 1 << 20  # bytes of weights in a batch: more leaves the cache, less gains less
+FEWEST = 4  # epochs in a batch: two are asked sooner one by one (Yuma: 60 us instead of 78)
 SLACK = 1e-9  # by which a batch may differ from its epochs alone
 
 
@@ -76,7 +77,7 @@ def call_each(name: str, mechanism: Mechanism, epochs: Sequence[Epoch]) -> list[
     PluginError
         As `call`.
     """
-    if len(epochs) > 1 and takes_batches(name, mechanism) and alike(epochs):
+    if len(epochs) >= FEWEST and takes_batches(name, mechanism) and alike(epochs):
         size = max(1, CHUNK // epochs[0].weights.nbytes)
         starts = range(0, len(epochs), size)
         parts = [_call_batch(name, mechanism, epochs[at : at + size]) for at in starts]
