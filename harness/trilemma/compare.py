@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -16,11 +18,11 @@ from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.checks import real, whole
 from trilemma.contract import copied
 from trilemma.entrant import Entrant
-from trilemma.errors import DeadWorkerError, TrilemmaError, UsageError
+from trilemma.errors import DataError, DeadWorkerError, TrilemmaError, UsageError
 from trilemma.executor import Progress, Spread, crew
 from trilemma.model import Budget, Mechanism
 from trilemma.report import Failure, Report
-from trilemma.report.rows import rows_of
+from trilemma.report.rows import Measured, rows_of
 from trilemma.store import Store, code_of
 from trilemma.twins import Coalition, TwinTest, grown, scripted
 from trilemma.worlds import Preset, Source, world_seed
@@ -83,13 +85,23 @@ def compare(
     crew_size = (os.cpu_count() or 1) if workers is None else whole("workers", workers, 1)
     loaded, broken = registry.load_each(_listed(mechanisms))
     run = _Run(world or Preset(), worlds, budget or Budget(), real("xi", xi, 0, 1), seed)
-    store = None if out is None else Store(Path(out), run.asked(list(loaded)), FIXED)
-    run.enter(loaded, store)
-    try:
-        run.compute(list(loaded), crew_size, store, progress)
-    except DeadWorkerError:
-        run.compute_apart(crew_size, store, progress)
-    return run.report(broken)
+    with _folder(out) as folder:
+        run.enter(loaded, Store(folder, run.asked(list(loaded)), FIXED))
+        try:
+            run.compute(list(loaded), crew_size, progress)
+        except DeadWorkerError:
+            run.compute_apart(crew_size, progress)
+        return run.report(broken)
+
+
+@contextmanager
+def _folder(out: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """Give the folder that keeps the cells: in memory, those of many worlds would be too large."""
+    if out is not None:
+        yield Path(out)
+        return
+    with TemporaryDirectory(prefix="trilemma-") as folder:
+        yield Path(folder)
 
 
 def _listed(mechanisms: Iterable[str | Mechanism] | None) -> list[str | Mechanism] | None:
@@ -104,7 +116,7 @@ class _Contestant:
     unused: Mechanism
     key: str
     coalitions: list[Coalition] = field(default_factory=list)
-    cells: dict[int, Cell] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
     calls: int = 0
     failures: dict[int, str] = field(default_factory=dict)
 
@@ -119,6 +131,7 @@ class _Run:
         self.pilots = [TwinTest.of(pilot) for pilot in pilots]
         self.scripted = scripted(pilots[0])
         self.contestants: dict[str, _Contestant] = {}
+        self.store: Store
 
     def asked(self, labels: Sequence[str]) -> dict[str, object]:
         """Return everything asked, as JSON values."""
@@ -134,39 +147,38 @@ class _Run:
             "mechanisms": list(labels),
         }
 
-    def enter(self, loaded: Mapping[str, Mechanism], store: Store | None) -> None:
+    def enter(self, loaded: Mapping[str, Mechanism], store: Store) -> None:
         """Find what is kept of each mechanism: its coalitions and its finished cells."""
+        self.store = store
         for label, mechanism in loaded.items():
             key = f"{label} {code_of(mechanism)}"
             contestant = _Contestant(mechanism, copied(mechanism), key)
             self.contestants[label] = contestant
-            coalitions = store.load_coalitions(contestant.key) if store else None
-            if store and coalitions:
-                found = {n: store.load(contestant.key, n) for n in range(self.worlds)}
-                contestant.cells = {number: cell for number, cell in found.items() if cell}
+            if coalitions := store.load_coalitions(contestant.key):
+                numbers = range(self.worlds)
+                contestant.done = {n for n in numbers if store.load(contestant.key, n)}
                 contestant.coalitions = coalitions
 
     def compute(
         self,
         labels: Sequence[str],
         workers: int,
-        store: Store | None,
         progress: Progress | None,
     ) -> None:
         """Compute what is missing of these mechanisms."""
         with crew(self, workers) as spread:
-            self.grow(spread, labels, store)
-            self.measure(spread, labels, store, progress)
+            self.grow(spread, labels)
+            self.measure(spread, labels, progress)
 
-    def compute_apart(self, workers: int, store: Store | None, progress: Progress | None) -> None:
+    def compute_apart(self, workers: int, progress: Progress | None) -> None:
         """Compute what is missing one mechanism at a time: one of them kills its process."""
         for label, contestant in self.contestants.items():
             try:
-                self.compute([label], workers, store, progress)
+                self.compute([label], workers, progress)
             except DeadWorkerError as error:
                 contestant.failures[PILOT] = f"{label}: {error}"
 
-    def grow(self, spread: Spread, labels: Sequence[str], store: Store | None) -> None:
+    def grow(self, spread: Spread, labels: Sequence[str]) -> None:
         """Find the coalitions to try against each mechanism that has none yet."""
         new = [(label,) for label in labels if not self.contestants[label].coalitions]
         for (label,), (coalitions, calls, failure) in spread("coalitions", new):
@@ -175,8 +187,8 @@ class _Run:
             contestant.calls += calls
             if failure:
                 contestant.failures[PILOT] = f"{failure} [while coalitions were grown]"
-            elif store:
-                store.save_coalitions(contestant.key, coalitions)
+            else:
+                self.store.save_coalitions(contestant.key, coalitions)
 
     def coalitions(self, label: str) -> tuple[list[Coalition], int, str]:
         """Return the coalitions to try against a mechanism, with calls made and its failure."""
@@ -190,18 +202,17 @@ class _Run:
         self,
         spread: Spread,
         labels: Sequence[str],
-        store: Store | None,
         progress: Progress | None,
     ) -> None:
         """Compute the missing cells, world by world, saving each as it comes."""
         total = self.worlds * len(self.contestants)
-        done = sum(len(contestant.cells) for contestant in self.contestants.values())
+        done = sum(len(contestant.done) for contestant in self.contestants.values())
         jobs = [(n, todo) for n in range(self.worlds) if (todo := self._missing(n, labels))]
         if progress:
             progress(done, total)
         for (number, missing), (cells, calls, failures) in spread("world", jobs):
             for label in missing:
-                self._collect(label, number, cells.get(label), failures.get(label), store)
+                self._collect(label, number, cells.get(label), failures.get(label))
                 self.contestants[label].calls += calls[label]
             done += len(missing)
             if progress:
@@ -209,7 +220,7 @@ class _Run:
 
     def _missing(self, number: int, labels: Sequence[str]) -> dict[str, list[Coalition]]:
         """Return the coalitions to try, of the mechanisms that have no cell of this world yet."""
-        lacking = (label for label in labels if number not in self.contestants[label].cells)
+        lacking = (label for label in labels if number not in self.contestants[label].done)
         return {label: self.contestants[label].coalitions for label in lacking}
 
     def world(
@@ -227,30 +238,22 @@ class _Run:
         contestant = self.contestants[label]
         return Entrant(label, contestant.mechanism, contestant.unused)
 
-    def _collect(
-        self, label: str, number: int, cell: Cell | None, failure: str | None, store: Store | None
-    ) -> None:
+    def _collect(self, label: str, number: int, cell: Cell | None, failure: str | None) -> None:
         contestant = self.contestants[label]
         if failure:
             contestant.failures[number] = failure
         if cell:
-            contestant.cells[number] = cell
-        if cell and store:
-            store.save(contestant.key, number, cell)
+            contestant.done.add(number)
+            self.store.save(contestant.key, number, cell)
 
     def report(self, broken: Mapping[str, TrilemmaError]) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
-        through = {
-            label: (it.mechanism, it.coalitions, self._stacked(it))
-            for label, it in self.contestants.items()
-            if not it.failures
-        }
         stake = self.pilots[0].pair[0].stake
         return Report(
             seed=self.seed,
             budget=self.budget,
             world={**self.source.describe(), "worlds": self.worlds, "xi": self.xi},
-            rows=rows_of(through, self.suite, self.budget, self.source),
+            rows=rows_of(self._through(), self.suite, self.budget, self.source),
             failures=tuple(self._failures(broken)),
             worlds=self.worlds,
             plays=len(self.suite.sybil) * len(self.budget.stakes)
@@ -260,8 +263,14 @@ class _Run:
             knows_quality=self.source.knows_quality,
         )
 
-    def _stacked(self, contestant: _Contestant) -> Cell:
-        return stack([contestant.cells[number] for number in range(self.worlds)])
+    def _through(self) -> Iterator[Measured]:
+        """Read the cells of one mechanism after the other."""
+        for label, it in self.contestants.items():
+            if not it.failures:
+                cells = [self.store.load(it.key, number) for number in range(self.worlds)]
+                if None in cells:
+                    raise DataError(f"{self.store.folder}: cells of {label} vanished; try again")
+                yield label, it.mechanism, it.coalitions, stack([cell for cell in cells if cell])
 
     def _failures(self, broken: Mapping[str, TrilemmaError]) -> Iterable[Failure]:
         for spec, error in broken.items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,65 +16,83 @@ from trilemma.statistics import beats, best_share, interval, rank_interval, resa
 from trilemma.twins import Coalition
 from trilemma.worlds import Source
 
-__all__ = ["rows_of"]
+__all__ = ["Measured", "rows_of"]
 
 UNSTAKED = 0.1  # distance of validators' pay from stake that is worth a flag
 BURNT = 0.01
 LABELS = 1e-9
 
-Measured = Mapping[str, tuple[Mechanism, Sequence[Coalition], Cell]]
+Measured = tuple[str, Mechanism, Sequence[Coalition], Cell]
+"""A label, its mechanism, the coalitions tried, and the cells stacked over worlds."""
 
 
-def rows_of(measured: Measured, suite: Suite, budget: Budget, source: Source) -> tuple[Row, ...]:
+@dataclass(frozen=True)
+class _Judged:
+    """What is left of one mechanism's cells."""
+
+    label: str
+    mechanism: Mechanism
+    scores: tuple[Scores, Scores]
+    tau: float
+    flags: tuple[str, ...]
+    clone_sweep: tuple[tuple[float, float], ...]
+
+
+def rows_of(
+    measured: Iterable[Measured], suite: Suite, budget: Budget, source: Source
+) -> tuple[Row, ...]:
     """Return one row per mechanism.
 
     Parameters
     ----------
-    measured : mapping of label to (mechanism, coalitions, cells stacked over worlds)
+    measured : iterable of Measured
+        Taken one by one: the cells of one mechanism are in memory at a time.
     suite : Suite
     budget : Budget
         Of the free side; the verified side has one identity per role.
     source : Source
         Where the worlds came from.
     """
-    if not measured:
+    judged = [_judged(one, suite, budget, source) for one in measured]
+    scored = [[one.scores[side] for one in judged] for side in (0, 1)]
+    if not judged:
         return ()
-    scored = [
-        _scored(measured, suite, within, source.knows_quality)
-        for within in (replace(budget, identities=1), budget)
-    ]
     verified, free = _sides(scored[0], 1), _sides(scored[1], budget.identities)
     pareto = _pareto(free)
-    overtaken = _overtaken(list(measured), *map(_ranking, scored))
+    overtaken = _overtaken([one.label for one in judged], *map(_ranking, scored))
     return tuple(
         Row(
-            name=registry.name(mechanism),
-            label=label,
-            distribution=registry.origin(mechanism),
+            name=registry.name(one.mechanism),
+            label=one.label,
+            distribution=registry.origin(one.mechanism),
             verified=verified[place],
             free=free[place],
-            tau=float(cells.tau.mean()),
-            flags=tuple(_flags(cells)),
+            tau=one.tau,
+            flags=one.flags,
             pareto=pareto[place],
             overtaken_by=overtaken[place],
-            clone_sweep=tuple(
-                (chance, resistance)
-                for chance, resistance in clone_sweep(
-                    cells, suite, budget, free[place].sybil_resistance.value
-                )
-                if chance < source.clone_detection
-            ),
+            clone_sweep=one.clone_sweep,
         )
-        for place, (label, (mechanism, _, cells)) in enumerate(measured.items())
+        for place, one in enumerate(judged)
     )
 
 
-def _scored(measured: Measured, suite: Suite, budget: Budget, knows_quality: bool) -> list[Scores]:
-    sample = resamples(next(iter(measured.values()))[2].paid.size)
-    return [
-        score(cells, suite, coalitions, budget, sample, knows_quality=knows_quality)
-        for _, coalitions, cells in measured.values()
-    ]
+def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) -> _Judged:
+    label, mechanism, coalitions, cells = measured
+    sample = resamples(cells.paid.size)
+    verified, free = (
+        score(cells, suite, coalitions, within, sample, knows_quality=source.knows_quality)
+        for within in (replace(budget, identities=1), budget)
+    )
+    sweep = clone_sweep(cells, suite, budget, interval(free.sybil_resistance).value)
+    return _Judged(
+        label,
+        mechanism,
+        (verified, free),
+        float(cells.tau.mean()),
+        tuple(_flags(cells)),
+        tuple(point for point in sweep if point[0] < source.clone_detection),
+    )
 
 
 def _ranking(scores: Sequence[Scores]) -> FloatArray:
