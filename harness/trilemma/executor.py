@@ -71,7 +71,7 @@ def _spread(
         warnings.filterwarnings("ignore", ".*multi-threaded.*", DeprecationWarning)
         futures = {pool.submit(_call, method, job): job for job in jobs}
     for future in as_completed(futures):
-        yield futures[future], future.result()
+        yield futures.pop(future), future.result()  # kept, results would pile up
 
 
 _shared: object
