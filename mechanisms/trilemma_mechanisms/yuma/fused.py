@@ -25,8 +25,8 @@ def serves(epoch: Epoch, accounts: Accounts) -> bool:
     """Tell whether the kernel covers an epoch: whoever has a permit has stake."""
     if epoch.chain is not None:
         return False
-    permits = accounts.permits
-    return permits is None or bool((accounts.counted[permits] > 0).all())
+    counted = accounts.counted > 0
+    return bool(counted.all() if accounts.permits is None else counted[accounts.permits].all())
 
 
 def pay(
