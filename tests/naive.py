@@ -167,6 +167,75 @@ def flushed(bonds: FloatArray) -> FloatArray:
     return np.array([[bond if bond >= FLUSH else 0.0 for bond in row] for row in bonds])
 
 
+# --- sparse, as {(row, column): value} -----------------------------------------------------------
+
+Places = dict[tuple[int, int], float]
+
+
+def places(indptr: IntArray, rows: Numbers, values: Numbers) -> Places:
+    """Read compressed columns; no place may be there twice."""
+    held = {
+        (int(rows[entry]), column): float(values[entry])
+        for column in range(indptr.size - 1)
+        for entry in range(indptr[column], indptr[column + 1])
+    }
+    assert len(held) == rows.size
+    return held
+
+
+def compressed(held: Places, miners: int) -> tuple[list[int], list[int], list[float]]:
+    """Write compressed columns: pointers, rows, values."""
+    order = sorted(held, key=lambda place: (place[1], place[0]))
+    indptr = [sum(column < j for _, column in order) for j in range(miners + 1)]
+    return indptr, [row for row, _ in order], [held[place] for place in order]
+
+
+def row_sums(held: Places, validators: int) -> list[float]:
+    return [math.fsum(v for (i, _), v in held.items() if i == row) for row in range(validators)]
+
+
+def column_sums(held: Places, factors: FloatArray, miners: int) -> list[float]:
+    return [
+        math.fsum(factors[i] * v for (i, j), v in held.items() if j == column)
+        for column in range(miners)
+    ]
+
+
+def scaled_rows(held: Places, divisors: FloatArray) -> Places:
+    return {(i, j): v / divisors[i] for (i, j), v in held.items()}
+
+
+def aligned(one: Places, other: Places) -> tuple[Places, Places]:
+    """Both on all places of the one, and those where the other is not zero."""
+    both = set(one) | {place for place, value in other.items() if value > 0}
+    return {it: one.get(it, 0.0) for it in both}, {it: other.get(it, 0.0) for it in both}
+
+
+def sparse_epoch(
+    weights: FloatArray,
+    prior: FloatArray,
+    stake: IntArray,
+    heard: list[bool],
+    kappa: str,
+    rule: tuple[int, float, float, tuple[float, float, float] | None],
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return consensus, ranks, dividends and bonds by the twins above; `rule` is version, beta,
+    alpha, and the bounds of liquid alpha.
+    """
+    version, beta, alpha, liquid = rule
+    said = np.where(np.array(heard)[:, None], weights, 0.0)
+    agreed = consensus(said, stake, max(1, math.ceil(Fraction(kappa) * int(stake.sum()))))
+    share = normalised(stake.astype(np.float64))
+    clipped, ranks, _ = clip_and_rank(said, agreed, share)
+    target = clipped if beta == 1 else interpolated(said, clipped, beta)
+    speed: Any = alpha
+    if liquid is not None and agreed.any():
+        speed = liquid_alpha(target, prior, agreed, *liquid)
+    bind: Any = bonds_version_2 if version == 2 else bonds_version_3
+    bonds, dividends = bind(target, prior, share, normalised(ranks), speed)
+    return agreed, ranks, dividends, bonds
+
+
 # --- in fixed point ------------------------------------------------------------------------------
 
 

@@ -64,6 +64,12 @@ SPECS = [
     "yuma(liquid_alpha=True)",
     "yuma(arithmetic='float32')",
     "yuma(kappa=0.9)",
+    "stake_capped",
+    "stake_capped(cap=0.2)",
+    "quadratic",
+    "quadratic(power=1)",
+    "dao_vote",
+    "dao_vote(electorate='stake', quorum=0.1)",
 ]
 
 

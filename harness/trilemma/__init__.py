@@ -17,6 +17,7 @@ from trilemma.model import Budget, Epoch, Mechanism, Play, Rewards, World
 from trilemma.registry import load, names
 from trilemma.report import Report
 from trilemma.retention import retention_map
+from trilemma.sparse import Sparse
 from trilemma.worlds import Imported, Preset
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Preset",
     "Report",
     "Rewards",
+    "Sparse",
     "TrilemmaError",
     "UsageError",
     "World",

@@ -17,8 +17,21 @@ from trilemma import fields
 from trilemma.chain import NEVER, Chain, Csr
 from trilemma.checks import real, whole
 from trilemma.errors import UsageError
+from trilemma.sparse import Compressible, Sparse, is_sparse
+from trilemma.sparse import weights as sparse_weights
 
-__all__ = ["NEVER", "Budget", "Chain", "Csr", "Epoch", "Mechanism", "Play", "Rewards", "World"]
+__all__ = [
+    "NEVER",
+    "Budget",
+    "Chain",
+    "Csr",
+    "Epoch",
+    "Mechanism",
+    "Play",
+    "Rewards",
+    "Sparse",
+    "World",
+]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -37,7 +50,8 @@ class Epoch:
         Non-negative, any unit: only shares matter. Integers are kept as integers.
     weights : array_like, shape (n, m)
         What each validator says each miner deserves. Rows are scaled to sum 1; a row of zeros
-        (the validator said nothing) stays zero.
+        (the validator said nothing) stays zero. A `Sparse`, or a sparse matrix of scipy, is kept
+        as a `Sparse`.
     votes : array_like, shape (n, m), optional
         Ballots on suspending a miner: +1 suspend, -1 against, 0 abstain (default).
     seats : array_like, shape (k,), optional
@@ -49,7 +63,7 @@ class Epoch:
     tenure : array_like, shape (n,), optional
         Epochs for which this stake has been in place. Default: forever (infinity).
     chain : Chain, optional
-        On-chain facts that only a chain-true mechanism needs.
+        On-chain facts that only a chain-true mechanism needs; not with sparse weights.
     carry : object, optional
         What the mechanism returned last time; None at first.
 
@@ -61,7 +75,7 @@ class Epoch:
     """
 
     stake: AnyArray
-    weights: FloatArray
+    weights: FloatArray  # or a Sparse, for whom asks: most rules know dense weights only
     votes: AnyArray
     seats: IntArray
     orders: AnyArray
@@ -73,7 +87,7 @@ class Epoch:
     def __init__(
         self,
         stake: npt.ArrayLike,
-        weights: npt.ArrayLike,
+        weights: npt.ArrayLike | Sparse | Compressible,
         *,
         votes: npt.ArrayLike | None = None,
         seats: npt.ArrayLike | None = None,
@@ -84,13 +98,15 @@ class Epoch:
         carry: Any = None,
     ) -> None:
         held = fields.stake(stake)
-        said = fields.weights(weights)
+        said = _weights(weights)
         n, m = said.shape
         sitting = fields.seats(seats, n)
         fields.same("stake", held.shape, (n,), f"weights has {n} rows")
         if chain is not None:
             if not isinstance(chain, Chain):
                 raise UsageError(f"chain: expected a trilemma.Chain, not {type(chain).__name__}")
+            if isinstance(said, Sparse):
+                raise UsageError("chain: a record needs dense weights; give weights.dense()")
             chain.fit(n, m)
         self._set(
             stake=held,
@@ -130,13 +146,21 @@ class Epoch:
         raise AttributeError(f"an Epoch is immutable: cannot delete {name!r}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Arrays that travelled are writeable; the constructor freezes them again.
+        # Arrays that travelled are writeable; the constructor freezes them again. One number seen
+        # everywhere is a default: it would travel as a whole matrix.
         optional = {name: getattr(self, name) for name in _OPTIONAL}
+        for name in ("votes", "orders", "flows", "tenure"):
+            if not any(optional[name].strides):
+                optional[name] = None
         return partial(Epoch, **optional), (self.stake, self.weights)
 
     def __repr__(self) -> str:
         n, m = self.weights.shape
         return f"Epoch({n} validators, {m} miners, {self.seats.size} seats)"
+
+
+def _weights(given: Any) -> Any:
+    return sparse_weights(given) if is_sparse(given) else fields.weights(given)
 
 
 _OPTIONAL = ("votes", "seats", "orders", "flows", "tenure", "chain", "carry")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from trilemma.model import Epoch, FloatArray
+from trilemma.model import Epoch, FloatArray, Sparse
 from trilemma_mechanisms.influence import share
 
 __all__ = ["Dictator", "StakeProportional", "StakeWeighted", "Uniform"]
@@ -44,4 +45,7 @@ class Dictator:
     def __call__(self, epoch: Epoch) -> FloatArray:
         if epoch.seats.size == 0:
             return np.zeros(epoch.weights.shape[1])
-        return np.asarray(epoch.weights[epoch.seats[0]])
+        said: Any = epoch.weights
+        if isinstance(said, Sparse):
+            return np.asarray((np.arange(epoch.stake.size) == epoch.seats[0]) @ said)
+        return np.asarray(said[epoch.seats[0]])

@@ -9,7 +9,7 @@ import numpy as np
 
 from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence, share
+from trilemma_mechanisms.influence import pay_by_influence, share, spoken, takes_batches
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["DaoVote"]
@@ -47,12 +47,20 @@ class DaoVote:
         if not 0 <= self.threshold < 1:
             raise ValueError(f"threshold must be in [0, 1), not {self.threshold}")
 
+    @property
+    def batched(self) -> bool:
+        """Whether it takes several epochs at once: where the inner rule does."""
+        return takes_batches(self.inner)
+
     def __call__(self, epoch: Epoch) -> Rewards:
-        power = epoch.stake if self.electorate == "stake" else np.ones(epoch.stake.size, np.int64)
+        power = epoch.stake if self.electorate == "stake" else np.ones_like(epoch.stake, np.int64)
         rewards = pay_by_influence(self.inner, epoch, power)
-        if not epoch.votes.any():
+        if not spoken(epoch.votes):
             return rewards
-        suspended = self.suspended(power, epoch.votes)
+        if power.ndim == 1:
+            suspended = self.suspended(power, epoch.votes)
+        else:
+            suspended = np.stack([*map(self.suspended, power, epoch.votes)])
         return Rewards(_withheld(rewards.miners, suspended), rewards.validators, rewards.carry)
 
     def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
@@ -68,4 +76,5 @@ class DaoVote:
 
 def _withheld(miners: AnyArray, suspended: AnyArray) -> AnyArray:
     """Give the pay of suspended miners to the others in proportion; burn it if there are none."""
-    return np.asarray(miners.sum() * share(np.where(suspended, 0.0, miners)))
+    paid = miners.sum(axis=-1, keepdims=True)
+    return np.asarray(paid * share(np.where(suspended, 0.0, miners)))

@@ -6,7 +6,7 @@ import numpy as np
 
 from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
-__all__ = ["pay_by_influence", "share"]
+__all__ = ["pay_by_influence", "share", "spoken", "takes_batches"]
 
 
 def pay_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> Rewards:
@@ -19,6 +19,20 @@ def pay_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> Rew
 
 
 def share(amounts: AnyArray) -> FloatArray:
-    """Scale amounts to sum 1; nothing stays nothing."""
-    total = amounts.sum(dtype=np.float64)
-    return np.asarray(amounts / total) if total > 0 else np.zeros(amounts.shape)
+    """Scale amounts along the last axis to sum 1; nothing stays nothing."""
+    total = amounts.sum(axis=-1, dtype=np.float64, keepdims=True)
+    return np.asarray(amounts / np.where(total > 0, total, 1))
+
+
+def takes_batches(inner: Mechanism) -> bool:
+    """Tell whether a mechanism takes several epochs at once."""
+    return getattr(inner, "batched", False) is True
+
+
+def spoken(ballots: AnyArray) -> bool:
+    """Tell whether anybody cast a ballot.
+
+    The default is one number seen everywhere: one look is enough, where the matrix would take
+    seconds at 10,000 x 1,000,000.
+    """
+    return bool(ballots.any() if any(ballots.strides) else ballots.flat[0])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trilemma.model import Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence
+from trilemma_mechanisms.influence import pay_by_influence, takes_batches
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["Quadratic"]
@@ -35,9 +35,15 @@ class Quadratic:
         if not 0 <= self.power <= 1:
             raise ValueError(f"power must be in [0, 1], not {self.power}")
 
+    @property
+    def batched(self) -> bool:
+        """Whether it takes several epochs at once: where the inner rule does."""
+        return takes_batches(self.inner)
+
     def __call__(self, epoch: Epoch) -> Rewards:
         if self.power == 1:
             return pay_by_influence(self.inner, epoch, epoch.stake)  # whole stakes stay whole
-        stake = epoch.stake / epoch.stake.max() if epoch.stake.any() else epoch.stake
+        largest = epoch.stake.max(axis=-1, keepdims=True)
+        stake = epoch.stake / np.where(largest > 0, largest, 1)
         influence = np.where(stake > 0, stake**self.power, 0.0)
         return pay_by_influence(self.inner, epoch, influence)

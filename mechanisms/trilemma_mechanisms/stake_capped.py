@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence
+from trilemma_mechanisms.influence import pay_by_influence, takes_batches
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["StakeCapped"]
@@ -41,15 +41,24 @@ class StakeCapped:
         if not 0 < self.percentile <= 100:
             raise ValueError(f"percentile must be in (0, 100], not {self.percentile}")
 
+    @property
+    def batched(self) -> bool:
+        """Whether it takes several epochs at once: where the inner rule does."""
+        return takes_batches(self.inner)
+
     def __call__(self, epoch: Epoch) -> Rewards:
-        capped = np.minimum(epoch.stake, self._limit(epoch))
+        set_weights = np.asarray(epoch.weights.any(axis=-1))
+        if epoch.stake.ndim == 1:
+            capped = self._capped(epoch.stake, set_weights)
+        else:
+            capped = np.stack([*map(self._capped, epoch.stake, set_weights)])
         return pay_by_influence(self.inner, epoch, capped)
 
-    def _limit(self, epoch: Epoch) -> float:
+    def _capped(self, stake: AnyArray, set_weights: AnyArray) -> AnyArray:
         if self.cap is not None:
-            return float(self.cap * epoch.stake.sum(dtype=np.float64))
-        setters = epoch.stake[epoch.weights.any(axis=1)]
-        return _percentile(setters, self.percentile) if setters.size else 0.0
+            return np.minimum(stake, float(self.cap * stake.sum(dtype=np.float64)))
+        setters = stake[set_weights]
+        return np.minimum(stake, _percentile(setters, self.percentile) if setters.size else 0.0)
 
 
 def _percentile(values: AnyArray, percentile: float) -> float:

@@ -182,7 +182,8 @@ def test_negative_numbers_are_rounded_towards_zero(hundredths: int) -> None:
 def test_a_float_is_read_as_the_simplest_fraction_that_it_stands_for(value: float) -> None:
     simple = Fraction(value).limit_denominator(10**6)
     meant = simple if float(simple) == value else Fraction(repr(value))
-    assert fixed(value) == int(meant * ONE)
+    # A decimal of 17 digits may lie on the other side of a step than its float does.
+    assert abs(fixed(value) - int(meant * ONE)) <= (meant is not simple)
     assert abs(fixed(value) - Fraction(value) * ONE) < 1.001
 
 

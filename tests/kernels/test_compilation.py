@@ -76,6 +76,12 @@ for arithmetic in ("float", "chain"):
         again = rule(epoch.replace(carry=first.carry))
         assert again.miners.any() and again.validators.any() and again.carry.bonds.any()
 
+for arithmetic in ("float", "float32"):
+    for rule in (Yuma(arithmetic=arithmetic), Yuma(arithmetic=arithmetic, version=2)):
+        epoch = Epoch(rng.integers(0, 9, n), rng.random((n, 131)))
+        first = rule(epoch)
+        assert rule(epoch.replace(carry=first.carry)).carry.bonds.any()
+
 compiled = [getattr(kernels, name) for name in kernels.__all__]
 compiled = {kernel.__name__: kernel.stats for kernel in compiled if hasattr(kernel, "stats")}
 print(json.dumps({
@@ -87,7 +93,7 @@ print(json.dumps({
 
 KERNELS = {
     *("bonds_version_2", "bonds_version_3", "clip_and_rank", "columns_upscaled", "consensus"),
-    *("interpolated", "liquid_alpha", "normalised"),
+    *("interpolated", "liquid_alpha", "normalised", "plays"),
 }
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trilemma.kernels import cache  # noqa: F401 - before any kernel is defined
 from trilemma.kernels.arithmetic import ONE, fixed, to_u16
 from trilemma.kernels.candidates import Earned, consensus_on_base, earned_on_base
 from trilemma.kernels.consensus import consensus, exceeds, needed_support, stake_units
 from trilemma.kernels.epochs import Outcome, Settings, plays
 from trilemma.kernels.shared_base import SharedBase, shared_base
+from trilemma.kernels.start import ready
 from trilemma.kernels.yuma import (
     bonds_version_2,
     bonds_version_3,
@@ -46,6 +48,7 @@ __all__ = [
     "needed_support",
     "normalised",
     "plays",
+    "ready",
     "shared_base",
     "stake_units",
     "to_u16",

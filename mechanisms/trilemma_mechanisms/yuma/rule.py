@@ -10,7 +10,7 @@ import numpy as np
 
 from trilemma import kernels
 from trilemma.model import NEVER, AnyArray, BoolArray, Epoch, IntArray, Rewards
-from trilemma_mechanisms.yuma import fused, shortcuts
+from trilemma_mechanisms.yuma import fused, shortcuts, sparse
 from trilemma_mechanisms.yuma.accounts import Accounts
 from trilemma_mechanisms.yuma.entries import Entries, bonds_of, weights_of
 from trilemma_mechanisms.yuma.numbers import FLOATS, NUMBERS, Float, Numbers
@@ -24,7 +24,7 @@ class State(NamedTuple):
     Parameters
     ----------
     bonds : ndarray, shape (n, m)
-        As they are stored.
+        As they are stored; a `Sparse` if the weights were one.
     permits : ndarray of bool, shape (n,), optional
         Who may validate then. None: everybody.
     places : ndarray of int, shape (n, m), optional
@@ -153,6 +153,9 @@ class Yuma:
             if epoch.stake.ndim == 2:
                 return fused.pay_batch(self, epoch, numbers)
             _check_carry(epoch)
+            if not sparse.is_dense(epoch):
+                miners, validators, bonds, permits = sparse.pay(self, epoch)
+                return Rewards(miners, validators, State(bonds, permits))
             accounts = Accounts.of(epoch, self, numbers)
             if fused.serves(epoch, accounts):
                 return self._fused(epoch, accounts, numbers)
@@ -208,6 +211,7 @@ class Yuma:
     def _epoch(self, epoch: Epoch) -> _Outcome:
         """Who counts; what is heard; what stake agrees on; who is paid; what bonds earn."""
         _check_carry(epoch)
+        sparse.require_dense(epoch)
         numbers = NUMBERS[self.arithmetic]
         accounts = Accounts.of(epoch, self, numbers)
         counted = accounts.counted
@@ -264,6 +268,7 @@ class Yuma:
 
     def after(self, epoch: Epoch, epochs: int) -> State | None:
         """Return the carry of the last of some epochs that are all alike; see `shortcuts.after`."""
+        _check_carry(epoch)
         return shortcuts.after(self, epoch, epochs)
 
 

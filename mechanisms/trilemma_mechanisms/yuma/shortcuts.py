@@ -1,8 +1,8 @@
 """Two exact shortcuts: a few rows on a base that stays, and many epochs in which nothing changes.
 
-Both follow the epoch in `rule.py`, for arithmetic='float' without chain records and without
-version 3's liquid alpha, and say None elsewhere. They add up in another order: what is reported
-comes from the rule itself.
+Both follow the epoch in `rule.py`, for arithmetic='float' and dense weights, without chain records
+and without version 3's liquid alpha, and say None elsewhere. They add up in another order: what is
+reported comes from the rule itself.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def on_base(rule: Yuma, epoch: Epoch, rows: IntArray) -> Estimator | None:
 
 def _covers(rule: Yuma, epoch: Epoch) -> bool:
     plain = rule.arithmetic == "float" and epoch.chain is None and epoch.stake.ndim == 1
-    return plain and (rule.version == 2 or not rule.liquid_alpha)
+    held = [epoch.weights] if epoch.carry is None else [epoch.weights, epoch.carry.bonds]
+    dense = all(isinstance(matrix, np.ndarray) for matrix in held)
+    return plain and dense and (rule.version == 2 or not rule.liquid_alpha)
 
 
 def _most(matrix: AnyArray, rows: IntArray) -> float:
