@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.measuring.data import LIQUID, PLAIN, plays_of, weights
 from tests import naive
 from trilemma import kernels
 from trilemma.model import Epoch
@@ -19,6 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 
 SIZES = [(16, 16), (64, 128), (64, 256), (256, 256), (1024, 1024)]
 NAIVE_SIZES = SIZES[:3]
+RULES = {"version 2": PLAIN._replace(version=2), "version 3": PLAIN, "liquid alpha": LIQUID}
 
 
 def network(n: int, m: int) -> tuple[FloatArray, FloatArray]:
@@ -98,7 +100,22 @@ def test_kernels_of_an_epoch(
 
 
 @pytest.mark.parametrize("size", SIZES, ids=label)
-@pytest.mark.parametrize("arithmetic", ["float", "chain"])
+@pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_fused_epochs(
+    benchmark: BenchmarkFixture, dtype: str, rule: kernels.Settings, size: tuple[int, int]
+) -> None:
+    """Eight epochs in one call; `test_kernels_of_an_epoch` times one of them step by step."""
+    benchmark.group = f"eight fused epochs {label(size)}"
+    plays = plays_of(weights("honest", (8, *size), np.dtype(dtype))[None])
+    plays.run(rule)  # compiles before the clock starts
+    benchmark(plays.run, rule)
+    for paid in (*plays.outcome.incentive[0], *plays.outcome.dividends[0]):
+        assert paid.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=label)
+@pytest.mark.parametrize("arithmetic", ["float", "float32", "chain"])
 @pytest.mark.parametrize(
     "given",
     [{"version": 2}, {"version": 3}, {"liquid_alpha": True}],

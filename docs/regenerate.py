@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +101,91 @@ def speed() -> str:
     return "\n".join([*head, *rows, ""])
 
 
+SHORT = (  # of all ratios, those in the README
+    "cold_64x256_float32",
+    "warm_64x256_float32",
+    "liquid_64x256_float32",
+    "numpy_64x256_float32",
+    "torch_64x256_float32",
+    "two_threads_float32",
+    "search_1024x1024",
+    "sparse_seconds",
+    "map",
+    "harness",
+    "first_answer",
+)
+
+
+def benchmarks() -> str:
+    """Return the ratios that a reader of the README wants to know."""
+    head = ["| | median | |", "| --- | ---: | --- |"]
+    entries = _ratios()
+    rows = [
+        f"| {entry['about']} | {_number(entry)} | {entry['unit']} |"
+        for entry in map(entries.__getitem__, SHORT)
+    ]
+    return "\n".join([*head, *rows, "", f"{_machine()}.", ""])
+
+
+def ratios() -> str:
+    """Return every ratio, what it has to reach, and what it was measured with."""
+    head = [
+        "| | median | unit | at least | aim | reached | samples | and |",
+        "| --- | ---: | --- | ---: | ---: | --- | ---: | --- |",
+    ]
+    rows = [_ratio(name, entry) for name, entry in _ratios().items()]
+    return "\n".join([f"{_machine()}.", "", *head, *rows, ""])
+
+
+def complexity() -> str:
+    """Return how time grows, and draw it."""
+    figure = str(FIGURES / "complexity.svg")
+    return _said("benchmarks/complexity.py", "--figure", figure)
+
+
+def _ratio(name: str, entry: dict[str, Any]) -> str:
+    sign = "≤" if entry["better"] == "lower" else "≥"
+    bounds = ["" if entry[key] is None else f"{sign} {entry[key]:g}" for key in ("at_least", "aim")]
+    words = {True: "yes", False: "no", None: ""}
+    reached = "aim" if entry["aim_met"] else words[entry["met"]]
+    facts = "; ".join(f"{key}: {_plain(it)}" for key, it in entry.get("detail", {}).items())
+    cells = [f"`{name}`: {entry['about']}", _number(entry), entry["unit"], *bounds, reached]
+    return f"| {' | '.join(cells)} | {entry['samples']} | {entry.get('skipped', facts)} |"
+
+
+def _number(entry: dict[str, Any]) -> str:
+    return "-" if entry["value"] is None else f"{entry['value']:.3g}"
+
+
+def _plain(fact: object) -> str:
+    if isinstance(fact, list):
+        return " and ".join(map(_plain, fact))
+    if isinstance(fact, float):
+        return f"{fact:.3g}" if fact < 1000 else f"{fact:,.0f}"
+    return f"{fact:,}" if isinstance(fact, int) else str(fact)
+
+
+@lru_cache(maxsize=1)  # two pages show what one run measured
+def _ratios() -> dict[str, dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = json.loads(
+        _said("benchmarks/ratios.py", "--all", "--json")
+    )
+    return entries
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    return _said("-m", "benchmarks.measuring.machine").strip()
+
+
+def _said(*command: str) -> str:
+    """Return what this Python prints when it runs a command in the root."""
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
 def _timed(label: str, mechanism: Mechanism, epoch: Epoch, copying: float) -> str:
     sides = Experiment().sides(0.6, 0)
     whole = _fastest(lambda: call(label, mechanism, sides.epoch(0.7, 0.7)))
@@ -125,6 +214,9 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "rivals": ("docs/yuma.md", rivals),
     "time": ("docs/yuma.md", time_pays),
     "speed": ("docs/benchmarks.md", speed),
+    "ratios": ("docs/benchmarks.md", ratios),
+    "benchmarks": ("README.md", benchmarks),
+    "complexity": ("docs/benchmarks.md", complexity),
 }
 
 
