@@ -52,6 +52,7 @@ def crew(shared: object, workers: int) -> Iterator[Spread]:
     if workers == 1 or not CAN_FORK:
         yield lambda method, jobs: ((job, getattr(shared, method)(*job)) for job in jobs)
         return
+    _compile()
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(workers, context, _adopt, (shared,))
     try:
@@ -60,6 +61,14 @@ def crew(shared: object, workers: int) -> Iterator[Spread]:
         raise DeadWorkerError("its process died; --workers 1 may show where") from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _compile() -> None:
+    """Compile what every worker would compile for itself, if any mechanism has loaded kernels."""
+    if "trilemma.kernels" in sys.modules:
+        from trilemma.kernels import ready
+
+        ready("float64")
 
 
 def _spread(

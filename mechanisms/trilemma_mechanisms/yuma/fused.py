@@ -33,7 +33,6 @@ def pay(
     rule: Yuma, epoch: Epoch, accounts: Accounts, numbers: Float
 ) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray]:
     """Return incentive (m,), dividends (n,), bonds (n, m) and consensus (m,)."""
-    kernels.ready(numbers.kind.__name__)
     weights = numbers.set_weights(epoch.weights)[None, None]
     prior, guess = np.empty((0, *weights.shape[2:]), weights.dtype), NOWHERE.astype(numbers.kind)
     if epoch.carry is not None:
@@ -55,7 +54,6 @@ def pay(
 
 def pay_batch(rule: Yuma, batch: Epoch, numbers: Float) -> Rewards:
     """Return what first epochs (b, ...) pay."""
-    kernels.ready(numbers.kind.__name__)
     network, stakes = batch.weights, list(batch.stake)
     shared = network.strides[0] == 0
     weights = numbers.set_weights(network[:1] if shared else network)[:, None]

@@ -150,6 +150,7 @@ class Yuma:
     def __call__(self, epoch: Epoch) -> Rewards:
         if self.arithmetic in FLOATS:
             numbers = FLOATS[self.arithmetic]
+            kernels.ready(numbers.kind.__name__)
             if epoch.stake.ndim == 2:
                 return fused.pay_batch(self, epoch, numbers)
             _check_carry(epoch)
