@@ -129,7 +129,9 @@ def draw(curves: Sequence[Curve], path: str) -> None:
         panel.set_xlabel(curve.axis.about, fontsize="small")
         panel.set_ylabel("ms")
         panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize="x-small")
-        panel.set_yticks(ms, [f"{it:.2g}" for it in ms], fontsize="x-small")
+        panel.set_yticks(
+            ms, [f"{it:.2g}" if it < 100 else f"{it:,.0f}" for it in ms], fontsize="x-small"
+        )
         panel.minorticks_off()
     for spare in panels[len(curves) :]:
         spare.set_axis_off()

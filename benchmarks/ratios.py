@@ -118,7 +118,8 @@ def met(entry: Entry) -> str:
     """Return what a value reaches, in a word."""
     if entry["aim_met"]:
         return "aim"
-    return {True: "yes", False: "no", None: "-"}[entry["met"]]
+    verdict = entry["met"] if entry["at_least"] is not None else entry["aim_met"]
+    return {True: "yes", False: "no", None: "-"}[verdict]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

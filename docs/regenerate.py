@@ -147,7 +147,8 @@ def _ratio(name: str, entry: dict[str, Any]) -> str:
     sign = "≤" if entry["better"] == "lower" else "≥"
     bounds = ["" if entry[key] is None else f"{sign} {entry[key]:g}" for key in ("at_least", "aim")]
     words = {True: "yes", False: "no", None: ""}
-    reached = "aim" if entry["aim_met"] else words[entry["met"]]
+    verdict = entry["aim_met"] if entry["at_least"] is None else entry["met"]
+    reached = "aim" if entry["aim_met"] else words[verdict]
     facts = "; ".join(f"{key}: {_plain(it)}" for key, it in entry.get("detail", {}).items())
     cells = [f"`{name}`: {entry['about']}", _number(entry), entry["unit"], *bounds, reached]
     return f"| {' | '.join(cells)} | {entry['samples']} | {entry.get('skipped', facts)} |"

@@ -124,13 +124,15 @@ def test_the_table_says_what_each_value_reaches_and_why_one_is_missing() -> None
             "good": entry_of(goal, Found(1.5, 9)),
             "bad": entry_of(goal, Found(4, 9)),
             "gone": entry_of(goal, "no data"),
+            "wish": entry_of(Goal("sparse", "", "s", aim=3), Found(4, 9)),
             "information": entry_of(Goal("map", "", "s"), Found(4, 9)),
         }
     )
-    _, good, bad, gone, information = (line.split() for line in shown.splitlines())
+    _, good, bad, gone, wish, information = (line.split() for line in shown.splitlines())
     assert good == ["good", "1.5", "x", "<=", "3", "<=", "2", "aim"]
     assert bad[-1] == "no"
     assert gone == ["gone", "-", "no", "data"]
+    assert wish[-1] == "no"
     assert information[-3:] == ["-", "-", "-"]
 
 
