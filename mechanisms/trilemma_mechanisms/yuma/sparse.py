@@ -93,14 +93,15 @@ def _outcome(facts: _Epoch, settings: kernels.Settings) -> _Outcome:
     weights, prior, accounts, stake = facts
     keys = weights.values.view(f"u{weights.dtype.itemsize}")
     old = weights.values[:0] if prior is None else prior.values
-    kernel = sparse_yuma.version_2 if settings.version == 2 else sparse_yuma.version_3
+    kernel: Any = sparse_yuma.version_2 if settings.version == 2 else sparse_yuma.version_3
     ranks, sums = np.zeros(weights.shape[1]), np.zeros(weights.shape[0])
+    bent = settings if settings.beta < 1 or settings.liquid else None
     agreed: list[bool] = []
 
     def bind(bonds: AnyArray) -> None:
         def of(part: Part) -> FloatArray:
             earned = np.zeros(weights.shape[0])
-            given = weights.columns, keys, old, stake, settings
+            given = weights.columns, keys, old, stake, settings.alpha, bent
             agreed.append(kernel(*given, *part, bonds, ranks, earned))
             if accounts.next_permits is not None:
                 kept = accounts.next_permits
