@@ -400,3 +400,12 @@ def test_an_account_without_stake_changes_nobodys_bonds(arithmetic: Any, penalty
     more = state(rule, Epoch([3, 1, 0], before))
     beside = state(rule, Epoch([3, 1, 0], after, carry=more))
     assert beside.bonds[:2].tolist() == alone.bonds.tolist()
+
+
+@pytest.mark.xfail(reason="dividends underflow in kernels/epochs.py where every rank is denormal")
+def test_dividends_survive_ranks_that_are_all_denormal() -> None:
+    rule = Yuma(kappa=1.0, bonds_penalty=0.0, bonds_moving_average=0.0)
+    nothing = [0, 0, 0, 0]
+    said = [[0, 0, 0.25, 1e-310], nothing, nothing, nothing, [0, 0, 0, 1e-310]]
+    epoch = Epoch([1e9, 0, 0, 0, 1e-9], said)
+    np.testing.assert_allclose(rule(epoch).validators, rule.stages(epoch)["dividends"])
