@@ -406,6 +406,7 @@ def test_an_account_without_stake_changes_nobodys_bonds(arithmetic: Any, penalty
 def test_dividends_survive_ranks_that_are_all_denormal() -> None:
     rule = Yuma(kappa=1.0, bonds_penalty=0.0, bonds_moving_average=0.0)
     nothing = [0, 0, 0, 0]
-    said = [[0, 0, 0.25, 1e-310], nothing, nothing, nothing, [0, 0, 0, 1e-310]]
+    said: Any = [[0, 0, 0.25, 1e-310], nothing, nothing, nothing, [0, 0, 0, 1e-310]]
     epoch = Epoch([1e9, 0, 0, 0, 1e-9], said)
-    np.testing.assert_allclose(rule(epoch).validators, rule.stages(epoch)["dividends"])
+    paid: Any = rule(epoch).validators
+    np.testing.assert_allclose(paid, rule.stages(epoch)["dividends"])
