@@ -402,7 +402,6 @@ def test_an_account_without_stake_changes_nobodys_bonds(arithmetic: Any, penalty
     assert beside.bonds[:2].tolist() == alone.bonds.tolist()
 
 
-@pytest.mark.xfail(reason="dividends underflow in kernels/epochs.py where every rank is denormal")
 def test_dividends_survive_ranks_that_are_all_denormal() -> None:
     rule = Yuma(kappa=1.0, bonds_penalty=0.0, bonds_moving_average=0.0)
     nothing = [0, 0, 0, 0]

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from trilemma.kernels.arithmetic import exponential, flushed, scaled
-from trilemma.kernels.epochs import Settings
+from trilemma.kernels.lanes import LIFT, Settings
 from trilemma.kernels.sparse import Columns
-from trilemma.kernels.tiles import compiled
+from trilemma.kernels.tiles import compiled, inlined
 
 __all__ = ["Stake", "forget", "stake_of", "version_2", "version_3"]
 
@@ -29,11 +28,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 Bar: TypeAlias = tuple[int, int, int, int]
 Scratch: TypeAlias = tuple[Numbers, Numbers, Numbers, Numbers]
 
-inlined = njit(nogil=True, error_model="numpy", inline="always")  # calls count references to arrays
-
 SHORT_BITS = 30  # of the total of stake in steps, so that no sum of them leaves int32
 BLOCK = 64  # longer columns are padded to multiples of it: remainders of vectors took 12 % longer
-LIFT = 2.0**700  # dividends are summed in units so small that no rank is lost in denormal numbers
 
 
 class Stake(NamedTuple):

@@ -25,8 +25,8 @@ __all__ = [
     "bracket",
     "compiled",
     "inlined",
+    "inner",
     "pack",
-    "part",
     "scratch",
     "search",
     "zeros",
@@ -48,7 +48,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")  # divisions by zer
 
 # What only kernels call. Entry points for others, and files of its own in the cache, took a tenth
 # of the time to compile; each level of calls makes the code below it be optimised once more.
-part: Compiler = njit(  # type: ignore[call-overload]
+inner: Compiler = njit(  # type: ignore[call-overload]
     nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
 inlined = njit(nogil=True, error_model="numpy", inline="always")
@@ -58,7 +58,7 @@ STEP = 8  # rows weighed between two stores: four take 1.4 times as long
 GALLOPS = 5  # probes that start from a guess: at it, and 1, 2**14, 2**17, 2**20 steps beyond
 
 
-@part
+@inner
 def zeros(rows: int, size: int, like: Numbers) -> Numbers:
     """Return zeros (rows, size) of the kind of a matrix.
 
@@ -67,13 +67,13 @@ def zeros(rows: int, size: int, like: Numbers) -> Numbers:
     return np.zeros((rows, size), like.dtype)
 
 
-@part
+@inner
 def scratch(width: int, units: Numbers) -> Numbers:
     """Return working space for a search in so many lanes."""
     return zeros(6, width, units)
 
 
-@part
+@inner
 def pack(
     keys: Numbers, rows: Numbers, heard: Numbers, first: int, span: int, tile: Numbers
 ) -> None:
@@ -98,7 +98,7 @@ def pack(
         tile[place] = tile[place - LANES]
 
 
-@part
+@inner
 def bracket(tile: Numbers, low: Numbers, high: Numbers) -> None:
     """Find the least and the largest value of each lane."""
     for lane in range(low.size):
@@ -115,7 +115,7 @@ def bracket(tile: Numbers, low: Numbers, high: Numbers) -> None:
             low[lane], high[lane] = min(low[lane], least), max(high[lane], most)
 
 
-@part
+@inner
 def search(
     tile: Numbers,
     stake: Numbers,
@@ -152,7 +152,7 @@ def search(
         turn += 1
 
 
-@part
+@inner
 def _halve(low: Numbers, high: Numbers, probe: Numbers) -> Any:
     """Probe the middle of every bracket; return the widest."""
     kind = low.dtype.type
@@ -164,13 +164,13 @@ def _halve(low: Numbers, high: Numbers, probe: Numbers) -> Any:
     return widest
 
 
-@part
+@inner
 def _clamp(low: Numbers, high: Numbers, guess: Numbers, probe: Numbers) -> None:
     for lane in range(low.size):
         probe[lane] = max(min(guess[lane], high[lane]), low[lane])
 
 
-@part
+@inner
 def _gallop(
     low: Numbers, high: Numbers, probe: Numbers, moving: Numbers, rises: Numbers, stride: Any
 ) -> None:
@@ -184,7 +184,7 @@ def _gallop(
         probe[lane] = onward if moving[lane] else probe[lane]
 
 
-@part
+@inner
 def _steer(below: Numbers, spare: Any, moving: Numbers, rises: Numbers, first: bool) -> None:
     """Note which way each lane goes, and whether it still goes the way it set out."""
     kind = below.dtype.type
@@ -195,7 +195,7 @@ def _steer(below: Numbers, spare: Any, moving: Numbers, rises: Numbers, first: b
         rises[lane] = risen if first else rises[lane]
 
 
-@part
+@inner
 def _narrow(
     low: Numbers,
     high: Numbers,
@@ -213,7 +213,7 @@ def _narrow(
         high[lane] = top if enough else max(bottom, kind(at + down[lane]))
 
 
-@part
+@inner
 def _weigh_rows(
     tile: Numbers, stake: Numbers, probe: Numbers, below: Numbers, up: Numbers, down: Numbers
 ) -> None:
@@ -247,7 +247,7 @@ def _weigh_rows(
             below[lane], up[lane], down[lane] = seen
 
 
-@part
+@inner
 def _weigh(key: Any, unit: Any, probe: Any, seen: Seen) -> Seen:
     below, up, down = seen
     away = _wrapped(key, probe)
