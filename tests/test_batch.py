@@ -150,6 +150,37 @@ def test_a_wrong_batch_is_refused_as_a_wrong_answer_is(answer: Any, said: str) -
         call_each("wrong", Wrong(), epochs(4))
 
 
+def test_a_mechanism_that_reaches_into_the_epochs_of_a_batch_is_refused() -> None:
+    class Reaching(Linear):
+        def __call__(self, epoch: Any) -> Any:
+            if epoch.stake.ndim == 2:
+                epoch.epochs[1].__dict__["votes"] = np.ones((6, 9))
+            return super().__call__(epoch)
+
+    several = epochs(4)
+    with pytest.raises(PluginError, match="wrote to an epoch of its batch"):
+        call_each("reaching", Reaching(), several)
+    assert not several[1].votes.any()
+
+
+@pytest.mark.parametrize("liar", range(10))
+def test_one_wrong_place_in_every_batch_is_found_out(liar: int) -> None:
+    class Lying(Linear):
+        def __call__(self, epoch: Epoch) -> Any:
+            pay = np.array(super().__call__(epoch))
+            if epoch.stake.ndim == 2:
+                pay[liar] = pay[liar, ::-1]
+            return pay
+
+    entrant = Entrant("lying", Lying())
+    for number in range(200):
+        # some calls of other sizes in between, as a comparison makes them
+        assert entrant.pays(epochs(10))
+        assert entrant.pays(epochs(1 + number % 3))
+    entrant.confirm()
+    assert "two answers" in str(entrant.failure)
+
+
 def test_a_batch_that_differs_from_its_epochs_is_found_out() -> None:
     @dataclass(frozen=True)
     class TwoFaced(Linear):

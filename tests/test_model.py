@@ -421,3 +421,9 @@ def test_a_larger_budget_has_everything_that_a_smaller_one_has() -> None:
     small, large = Budget(0.3, 20), Budget(0.33, 21)
     assert set(small.stakes) <= set(large.stakes)
     assert set(small.identity_counts) <= set(large.identity_counts)
+
+
+def test_a_carry_can_be_taken_away_again() -> None:
+    epoch = Epoch([1], [[1]], carry="past")
+    assert epoch.replace().carry == "past"
+    assert epoch.replace(carry=None).carry is None

@@ -385,3 +385,11 @@ def test_a_changed_network_of_the_same_name_does_not_get_the_old_cells(
         except UsageError:
             continue  # to refuse the folder is as good
         assert kept.to_json() == small("stake_weighted", world=world).to_json()
+
+
+def test_without_a_temporary_folder_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="no temporary folder .* name one with --out"):
+        small("uniform")

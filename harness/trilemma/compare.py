@@ -100,7 +100,13 @@ def _folder(out: str | os.PathLike[str] | None) -> Iterator[Path]:
     if out is not None:
         yield Path(out)
         return
-    with TemporaryDirectory(prefix="trilemma-") as folder:
+    try:
+        kept = TemporaryDirectory(prefix="trilemma-")
+    except OSError as error:
+        raise DataError(
+            f"no temporary folder for finished cells ({error.strerror}); name one with --out"
+        ) from error
+    with kept as folder:
         yield Path(folder)
 
 

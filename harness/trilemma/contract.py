@@ -94,8 +94,11 @@ def takes_batches(name: str, mechanism: Mechanism) -> bool:
 
 
 def _call_batch(name: str, mechanism: Mechanism, epochs: Sequence[Epoch]) -> list[Pay]:
-    batch: Any = Batch(epochs)
+    shown = [epoch.replace() for epoch in epochs]  # its own, as in `call`
+    batch: Any = Batch(shown)
     rewards = _asked(name, mechanism, batch)
+    if not all(epoch.is_same(own) for epoch, own in zip(epochs, shown, strict=True)):
+        raise PluginError(f"{name} wrote to an epoch of its batch; copy what you change")
     size, (n, m) = len(epochs), epochs[0].weights.shape
     miners = _pool(name, "miners", rewards.miners, (size, m))
     if rewards.validators is None:

@@ -61,9 +61,10 @@ class Entrant:
         except PluginError as error:
             self.failure = error
             return None
-        self._last = [(epochs[-1], Pay(answers[-1].miners, answers[-1].validators))]
+        self._last = [_answered(epochs, answers, -1)]
         if before // KEPT < self.calls // KEPT:
-            self._kept += self._last
+            place = KEPT - 1 - before % KEPT  # so that every place in a batch has its turn
+            self._kept.append(_answered(epochs, answers, place % len(epochs)))
         return answers
 
     def _asked(self, epochs: Sequence[Epoch]) -> list[Pay]:
@@ -85,3 +86,8 @@ class Entrant:
                 refuse_change(self.label, answer, again, slack)
             except PluginError as error:
                 self.failure = error
+
+
+def _answered(epochs: Sequence[Epoch], pays: Sequence[Pay], place: int) -> tuple[Epoch, Pay]:
+    """Return an epoch and its answer, without the carry, which may be large."""
+    return epochs[place], Pay(pays[place].miners, pays[place].validators)

@@ -39,6 +39,7 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 AnyArray: TypeAlias = npt.NDArray[Any]
 
 OVERPAYMENT = 1e-9  # rounding that a pool may exceed 1 by
+AS_BEFORE: Any = object()
 
 
 class Epoch:
@@ -120,7 +121,7 @@ class Epoch:
             carry=carry,
         )
 
-    def replace(self, *, stake: npt.ArrayLike | None = None, carry: Any = None) -> Self:
+    def replace(self, *, stake: npt.ArrayLike | None = None, carry: Any = AS_BEFORE) -> Self:
         """Return this epoch with another stake or carry; nothing else is validated again."""
         epoch = object.__new__(type(self))
         epoch.__dict__.update(self.__dict__)
@@ -128,7 +129,7 @@ class Epoch:
             held = fields.stake(stake)
             fields.same("stake", held.shape, self.stake.shape, "as before")
             epoch._set(stake=held)
-        if carry is not None:
+        if carry is not AS_BEFORE:
             epoch._set(carry=carry)
         return epoch
 

@@ -125,7 +125,7 @@ def forward(mechanism: Mechanism, epoch: Epoch, epochs: int, *, shortcut: bool =
         return carry
     for _ in range(number):
         carry = call(label, mechanism, epoch).carry
-        epoch = _carrying(epoch, carry)
+        epoch = epoch.replace(carry=carry)
     return carry
 
 
@@ -146,16 +146,6 @@ def _saying(epoch: Epoch, rows: IntArray, said: AnyArray) -> Epoch:
     """Return an epoch in which some validators have said something else."""
     reported = epoch.weights.copy()
     reported[rows] = said
-    return _like(epoch, reported, epoch.carry)
-
-
-def _carrying(epoch: Epoch, carry: Any) -> Epoch:
-    if carry is None:  # which `replace` takes for "as before"
-        return epoch if epoch.carry is None else _like(epoch, epoch.weights, None)
-    return epoch.replace(carry=carry)
-
-
-def _like(epoch: Epoch, reported: AnyArray, carry: Any) -> Epoch:
     return Epoch(
         epoch.stake,
         reported,
@@ -165,5 +155,5 @@ def _like(epoch: Epoch, reported: AnyArray, carry: Any) -> Epoch:
         flows=epoch.flows,
         tenure=epoch.tenure,
         chain=epoch.chain,
-        carry=carry,
+        carry=epoch.carry,
     )
