@@ -391,5 +391,5 @@ def test_without_a_temporary_folder_the_error_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="no temporary folder .* name one with --out"):
+    with pytest.raises(DataError, match=r"no temporary folder .* name one with --out"):
         small("uniform")

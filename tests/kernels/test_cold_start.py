@@ -165,6 +165,24 @@ def test_a_writable_install_keeps_its_kernels_beside_them_without_a_word(
     assert (Path(out), err) == (beside, "")
 
 
+def test_a_changed_source_is_compiled_anew_though_no_kernel_is_in_it(
+    install: dict[str, str], tmp_path: Path
+) -> None:
+    kernels = tmp_path / "site/trilemma/kernels"
+    (kernels / "__pycache__").unlink()
+    before = json.loads(answer(start(EPOCH, tmp_path, **install))[0])
+    source = kernels / "arithmetic.py"
+    written, text = source.stat().st_mtime_ns, source.read_text()
+    assert "FLUSH = 1e-30" in text
+    source.write_text(text.replace("FLUSH = 1e-30", "FLUSH = 9e+30"))  # no bond is large enough
+    os.utime(source, ns=(written, written))
+    after = json.loads(answer(start(EPOCH, tmp_path, **install))[0])
+    assert any(before["pay"][1])
+    assert not any(after["pay"][1])
+    again = json.loads(answer(start(EPOCH, tmp_path, **install))[0])
+    assert (again["misses"], again["pay"]) == (0, after["pay"])
+
+
 # --- workers -------------------------------------------------------------------------------------
 
 # What a worker has of compiled code when it is asked for the first time.

@@ -1,4 +1,4 @@
-"""Find a folder for compiled kernels, before any of them is defined.
+"""Find a folder for compiled kernels, and empty it of old ones, before any is defined.
 
 Numba keeps them beside the source, else in the user's own cache folder; where neither can be
 written it refuses to define a kernel at all, so that a read-only install would not even import.
@@ -11,6 +11,7 @@ import stat
 import sys
 import tempfile
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 from numba import config, njit
@@ -26,26 +27,46 @@ def settle() -> None:
 
     Says so in one line on stderr. No warning: at an import those can be turned into errors.
     """
-    if _kept():
-        return
-    folder = _folder()
-    # For the processes that this one starts, too: they share the folder, and have no more to say.
-    os.environ[VARIABLE] = str(folder)
-    config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    print(
-        f"trilemma: no writable cache folder, so compiled kernels are kept in {folder}; "
-        f"set {VARIABLE} to choose another",
-        file=sys.stderr,
-    )
+    kept = _kept()
+    if kept is None:
+        folder = _folder()
+        # For the processes that this one starts, too: they share it, and have no more to say.
+        os.environ[VARIABLE] = str(folder)
+        config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+        print(
+            f"trilemma: no writable cache folder, so compiled kernels are kept in {folder}; "
+            f"set {VARIABLE} to choose another",
+            file=sys.stderr,
+        )
+        kept = _kept()
+    if kept is not None:
+        _renew(kept)
 
 
-def _kept() -> bool:
-    """Tell whether numba finds a folder for a kernel of this package: it tries to write there."""
+def _kept() -> Path | None:
+    """Return the folder that numba finds for the kernels of this package: it tries to write."""
     try:
-        njit(cache=True)(_kept)
+        return Path(str(njit(cache=True)(_kept).stats.cache_path))
     except RuntimeError:
-        return False
-    return True
+        return None
+
+
+def _renew(folder: Path) -> None:
+    """Forget what other sources than these were compiled to.
+
+    Numba looks at the file of a kernel alone, not at those that the functions it calls come from:
+    after an upgrade, or an edit, it would go on running old ones.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    now = sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    stamp = folder / "sources.sha256"
+    with suppress(OSError):
+        if stamp.read_text() == now:
+            return
+    with suppress(OSError):  # another process may be doing the same
+        for index in folder.glob("*.nbi"):
+            index.unlink(missing_ok=True)
+        stamp.write_text(now)
 
 
 def _folder() -> Path:

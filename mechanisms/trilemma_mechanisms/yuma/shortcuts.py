@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
@@ -24,26 +24,13 @@ from trilemma_mechanisms.yuma.numbers import NUMBERS
 if TYPE_CHECKING:
     from trilemma_mechanisms.yuma.rule import State, Yuma, _Outcome
 
-__all__ = ["Estimate", "after", "on_base", "pay_over"]
+__all__ = ["Estimator", "after", "on_base", "pay_over"]
 
 DOUBT = 1e-13  # of all dividends
 
 
-class Estimate(NamedTuple):
-    """What a candidate's rows lead to.
-
-    Parameters
-    ----------
-    miners : ndarray, shape (m,)
-        The miners' pool.
-    validators : ndarray, shape (q,)
-        The attackers' part of the validators' pool. That of the others is not worked out.
-    """
-
-    miners: FloatArray
-    validators: FloatArray
-
-
+Estimate: TypeAlias = tuple[FloatArray, FloatArray]
+"""The miners' pool (m,), and the attackers' part (q,) of the validators' pool."""
 Estimator: TypeAlias = Callable[[FloatArray], Estimate | None]
 
 
@@ -61,7 +48,7 @@ def on_base(rule: Yuma, epoch: Epoch, rows: IntArray) -> Estimator | None:
     Returns
     -------
     callable or None
-        Takes weights (q, m) with rows that sum to 1 or 0, and returns an `Estimate`, or None
+        Takes weights (q, m) with rows that sum to 1 or 0, and returns an estimate, or None
         where bonds are so small that some may count as none. None where no shortcut is known;
         so in version 3 where honest weights or bonds exceed 1, at which bonds end.
     """
@@ -105,8 +92,8 @@ def _estimate(
     beta = float(rule.bonds_penalty)
     incentive, dividends, doubt = kernels.earned_on_base(base, said, rule.version, beta, alpha)
     if not np.count_nonzero(incentive):
-        return Estimate(incentive, by_stake)
-    return None if doubt * validators > DOUBT else Estimate(incentive, dividends)
+        return incentive, by_stake
+    return None if doubt * validators > DOUBT else (incentive, dividends)
 
 
 # --- many epochs in which nothing changes --------------------------------------------------------
