@@ -4,35 +4,52 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trilemma import Budget, Play, Preset, World
-from trilemma.attacks import NEUTRALITY, SYBIL, plays
+from trilemma import Budget, Play, Preset, UsageError, World, attacks
+from trilemma.attacks.checks import check
+from trilemma.importers import Network
+from trilemma.registry import load_attacks
 from trilemma.twins import members
+from trilemma.worlds import Imported, Source
 
-FAMILIES = (*SYBIL, *NEUTRALITY)
+ATTACKS = load_attacks()[0]
 SOURCE = Preset(validators=16, miners=7)
 FULL = Budget(identities=8)
-
-every_play = pytest.mark.parametrize(
-    "play", plays(FAMILIES, FULL), ids=lambda play: f"{play.attack}: {play.label}"
+DRAW = np.random.default_rng(3)
+SPARSE = DRAW.random((2, 9, 12)) * (DRAW.random((2, 9, 12)) < 0.4)
+SOURCES = (
+    SOURCE,
+    Preset(validators=12, miners=7, clone_detection=0.5),
+    Preset("equal", validators=2, miners=3),
+    Imported(Network("sparse", DRAW.random((2, 9)), SPARSE), clone_detection=0.5),
 )
 
 
-def honest(play: Play) -> World:
+def plays(budget: Budget) -> list[Play]:
+    return [play for attack in ATTACKS.values() for play in attack(budget)]
+
+
+every_play = pytest.mark.parametrize(
+    "play", plays(FULL), ids=lambda play: f"{play.attack}: {play.label}"
+)
+
+
+def honest(play: Play, source: Source = SOURCE) -> World:
     """Return a world in which the play can be made, with a coalition of three in the twins'."""
-    if any(play.attack == family.__name__ for family in SYBIL):
-        return SOURCE.sybil(5)
-    twin = SOURCE.twin(5)
+    if play.aim == "pay":
+        return source.sybil(5)
+    twin = source.twin(5)
     return replace(twin, adversary=members(twin, (0, 3, 15)))
 
 
 def names(budget: Budget) -> list[tuple[str, str, int]]:
-    return [(play.attack, play.label, play.identities) for play in plays(FAMILIES, budget)]
+    return [(play.attack, play.label, play.identities) for play in plays(budget)]
 
 
 budgets = st.integers(1, 1024).map(lambda identities: Budget(identities=identities))
@@ -67,7 +84,7 @@ def test_a_budget_on_the_grid_is_used_up(stake: float) -> None:
 @settings(max_examples=40)
 @given(budgets)
 def test_no_play_says_it_needs_more_identities_than_the_budget_has(budget: Budget) -> None:
-    assert all(1 <= play.identities <= budget.identities for play in plays(FAMILIES, budget))
+    assert all(1 <= play.identities <= budget.identities for play in plays(budget))
 
 
 @every_play
@@ -84,8 +101,34 @@ def test_a_play_uses_the_identities_it_says_per_principal_and_role(play: Play) -
 
 
 @every_play
+@pytest.mark.parametrize("source", SOURCES, ids=["preset", "half-blind", "tiny", "imported"])
+def test_a_play_keeps_the_rules_that_bind_strangers(play: Play, source: Source) -> None:
+    check("built-in", play, honest(play, source))
+
+
+def test_every_file_of_an_attack_is_registered_under_its_name() -> None:
+    files = {path.stem for path in Path(attacks.__file__).parent.glob("*.py")}
+    helpers = {"__init__", "checks", "moves", "suite"}
+    assert set(ATTACKS) == files - helpers
+    assert all(play.attack == name for name in ATTACKS for play in ATTACKS[name](FULL))
+
+
+def test_what_an_attack_aims_at_decides_which_score_it_can_lower() -> None:
+    aims = {name: {play.aim for play in attack(FULL)} for name, attack in ATTACKS.items()}
+    assert aims.pop("flash_stake") == aims.pop("rounding") == {"pay", "twin"}
+    assert {name for name, aim in aims.items() if aim == {"twin"}} == {
+        "censorship",
+        "promotion",
+        "newcomer_suppression",
+        "bribery",
+    }
+    with pytest.raises(UsageError, match="aim must be 'pay' or 'twin', not 'both'"):
+        Play("it", "does both", SOURCE.sybil, aim="both")  # type: ignore[arg-type]
+
+
+@every_play
 def test_a_play_is_the_same_in_a_larger_suite(play: Play) -> None:
-    larger = {(it.attack, it.label): it for it in plays(FAMILIES, Budget(identities=64))}
+    larger = {(it.attack, it.label): it for it in plays(Budget(identities=64))}
     one, other = (it.act(honest(play)) for it in (play, larger[play.attack, play.label]))
     for name, value in vars(one).items():
         assert np.array_equal(value, getattr(other, name)), name
@@ -100,11 +143,20 @@ def test_a_play_leaves_the_honest_world_as_it_was(play: Play) -> None:
 
 
 def test_with_verified_identities_the_attacker_may_lie_but_not_multiply() -> None:
-    lies = {play.attack for play in plays(SYBIL, Budget(identities=1))}
-    assert lies == {"self_dealing", "merges", "weight_copying", "misreporting"}
+    lies = {play.attack for play in plays(Budget(identities=1)) if play.aim == "pay"}
+    assert lies == {
+        "self_dealing",
+        "merges",
+        "weight_copying",
+        "misreporting",
+        "flash_stake",
+        "bond_capture",
+        "tie_grinding",
+        "rounding",
+    }
 
 
 def test_only_merges_are_judged_against_two_principals() -> None:
-    for play in plays(FAMILIES, FULL):
+    for play in plays(FULL):
         owned = play.baseline(honest(play)).own_validators.size
         assert owned == (2 if play.attack == "merges" else honest(play).own_validators.size)

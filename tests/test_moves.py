@@ -30,6 +30,12 @@ SYBIL_MOVES: dict[str, Move] = {
     "copy_peers": moves.copy_peers,
     "reverse": moves.reverse,
     "abstain": moves.abstain,
+    "match_peers": partial(moves.match_peers, margin=0.0),
+    "match_peers_beside": partial(moves.match_peers, margin=-1e-3),
+    "keep_best": partial(moves.keep_best, count=2),
+    "level": moves.level,
+    "dust": partial(moves.dust, share=1e-3),
+    "arrive": partial(moves.arrive, epochs=1),
 }
 TWIN_MOVES: dict[str, Move] = {
     "split": partial(moves.split, parts=PARTS),
@@ -40,8 +46,25 @@ TWIN_MOVES: dict[str, Move] = {
     "vote": moves.vote,
     "order": moves.order,
     "sell": moves.sell,
+    "slight": partial(moves.slight, share=1e-3),
+    "favour": moves.favour,
+    "keep_best": partial(moves.keep_best, count=2),
+    "level": moves.level,
+    "copy_peers": moves.copy_peers,
+    "arrive": partial(moves.arrive, epochs=1),
 }
-REPORTING = ("praise_self", "praise_in_a_ring", "copy_peers", "reverse", "abstain")
+REPORTING = (
+    "praise_self",
+    "praise_in_a_ring",
+    "copy_peers",
+    "reverse",
+    "abstain",
+    "keep_best",
+    "level",
+    "slight",
+    "favour",
+    "arrive",
+)
 
 
 @st.composite
@@ -82,7 +105,7 @@ def world(
     twins: tuple[int, ...],
 ) -> World:
     m = weights.shape[1]
-    stake = st.floats(0, 1e3) | st.integers(0, 1000)
+    stake = st.floats(1e-200, 1e3) | st.integers(0, 1000)  # products of less lose digits
     quality = draw(st.lists(st.integers(1, 100), min_size=m, max_size=m))
     return World(
         stake=np.array([draw(stake) for _ in range(n)]),
@@ -107,6 +130,7 @@ def check(before: World, after: World) -> None:
     assert after.quality.shape == after.miner_owner.shape == (miners,)
     for acted in (after.votes, after.flows):
         assert acted is None or acted.shape == (validators, miners)
+    assert after.tenure is None or after.tenure.shape == (validators,)
     assert after.orders is None or after.orders.shape == (after.seats.size, miners)
 
     sums = after.weights.sum(axis=1)
@@ -165,6 +189,7 @@ def test_a_coalition_acts_for_itself_only(name: str, before: World) -> None:
     assert (after.weights[rows] == before.weights[rows]).all()
     for acted in (after.votes, after.flows):
         assert acted is None or not acted[rows].any()
+    assert after.tenure is None or (after.tenure[rows] == np.inf).all()
     if after.orders is not None:
         strangers = ~np.isin(after.validator_owner[after.seats], before.adversary)
         assert not after.orders[strangers].any()
@@ -326,3 +351,88 @@ def test_a_seat_that_the_coalition_holds_orders_and_splitting_keeps_it(
     assert after.orders is not None
     for seat, holder in enumerate(before.seats):
         assert after.orders[seat, before.twins[0]] == int(holder in before.adversary)
+
+
+def supported(stake: IntArray, reports: FloatArray) -> float:
+    """Return the largest of some reports that half the stake reaches."""
+    return float(max(w for w in reports if stake[reports >= w].sum() >= stake.sum() / 2))
+
+
+@given(sybil_worlds(), st.sampled_from([0.0, 0.25, -0.25]))
+def test_matching_peers_gives_what_half_their_stake_reaches_and_the_rest_to_the_own_miner(
+    before: World, margin: float
+) -> None:
+    before = replace(before, stake=np.round(before.stake))  # sums without rounding
+    after = moves.match_peers(before, margin)
+    stake, peers = before.stake[:-1], before.weights[:-1]
+    if not stake.any():
+        assert (after.weights == before.weights).all()
+        return
+    middle = [(1 + margin) * supported(stake, column) for column in peers[:, :-1].T]
+    rest = max(0, 1 - sum(middle))
+    expected = np.array([*middle, rest])
+    assert after.weights[-1] == pytest.approx(expected / expected.sum())
+    if rest and not margin:  # exactly, or it would be no tie
+        assert (after.weights[-1, :-1] == middle).all()
+
+
+@given(twin_worlds(), st.integers(1, 9))
+def test_only_the_best_are_kept_and_in_their_ratios(before: World, count: int) -> None:
+    own = before.own_validators
+    for was, now in zip(
+        before.weights[own], moves.keep_best(before, count).weights[own], strict=True
+    ):
+        kept = now > 0
+        assert kept.sum() == min(count, was.size)
+        assert was[kept].min() >= was[~kept].max(initial=0)
+        assert now[kept] == pytest.approx(was[kept] / was[kept].sum())
+
+
+@given(sybil_worlds())
+def test_a_level_report_says_the_same_of_everybody(before: World) -> None:
+    assert (moves.level(before).weights[-1] == 1 / before.quality.size).all()
+
+
+@given(sybil_worlds(), st.integers(0, 3), st.floats(0, 0.1))
+def test_dust_is_the_same_share_of_all_others_and_the_rest_is_the_own_miners(
+    before: World, count: int, share: float
+) -> None:
+    after = moves.dust(moves.fake(before, count), share)
+    own = after.own_miners
+    now = after.weights[-1]
+    assert (np.delete(now, own) == share).all()
+    assert now[own] == pytest.approx((1 - share * (now.size - own.size)) / own.size)
+
+
+@given(twin_worlds(), st.floats(0, 1))
+def test_a_slighted_target_gets_a_share_of_the_best_and_the_others_keep_their_ratios(
+    before: World, share: float
+) -> None:
+    own, target = before.own_validators, before.twins[0]
+    was, now = before.weights[own], moves.slight(before, share).weights[own]
+    kept, others = np.delete(was, target, axis=1), np.delete(now, target, axis=1)
+    assert now[:, target] == pytest.approx(share * others.max(axis=1))
+    assert others / others.sum(axis=1, keepdims=True) == pytest.approx(
+        kept / kept.sum(axis=1, keepdims=True)
+    )
+
+
+@given(twin_worlds())
+def test_who_is_favoured_gets_everything(before: World) -> None:
+    now = moves.favour(before).weights[before.own_validators]
+    assert (now[:, before.twins[1]] == 1).all()
+    assert not np.delete(now, before.twins[1], axis=1).any()
+
+
+@given(twin_worlds(), st.integers(1, 4), st.floats(0, 100))
+def test_stake_that_arrives_is_as_old_as_said_and_splitting_keeps_its_age(
+    before: World, parts: int, age: float
+) -> None:
+    fresh = partial(moves.arrive, epochs=age)
+    divide = partial(moves.split, parts=parts)
+    for order in ((fresh, divide), (divide, fresh)):
+        after = moves.sequence(*order)(before)
+        own = np.isin(after.validator_owner, before.adversary)
+        assert after.tenure is not None
+        assert (after.tenure[own] == age).all()
+        assert (after.tenure[~own] == np.inf).all()

@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trilemma import registry
+from trilemma.entries import MECHANISMS
 from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
 from trilemma.registry import label, load, load_each, names, origin, parameters
 
@@ -112,7 +113,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             if isinstance(entries, str)
             else "\n".join(f"{k} = {v}" for k, v in entries.items())
         )
-        (metadata / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{lines}\n")
+        (metadata / "entry_points.txt").write_text(f"[{MECHANISMS.entry_points}]\n{lines}\n")
         for module, source in sources.items():
             (site / f"{module}.py").write_text(source)
         monkeypatch.syspath_prepend(site)
@@ -336,7 +337,7 @@ def test_a_file_that_raises_leaves_no_module_behind(tmp_path: Path) -> None:
         ("share(steps=(1, 'x'))", "share: steps must be tuple[float, ...], not (1, 'x')"),
         ("capped(inner=3)", "capped: inner must be Callable, not 3"),
         ("capped(inner=None)", "capped: inner must be Callable, not None"),
-        ("capped(inner='x y')", "'x y' names no mechanism"),
+        ("capped(inner='x y')", "'x y' names no plug-in"),
         ("flat(x=1)", "flat is no class and takes no parameters; write flat"),
         ("ready(size=1)", "ready is no class and takes no parameters; write ready"),
         ("rules:Evn", "rules has no 'Evn'; did you mean 'Even'?"),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DeadWorkerError", "PluginError", "TrilemmaError", "UsageError"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = [
+    "DataError",
+    "DeadWorkerError",
+    "PluginError",
+    "TrilemmaError",
+    "UsageError",
+    "blaming",
+    "one_line",
+]
 
 
 class TrilemmaError(ValueError):
@@ -22,10 +33,24 @@ class DataError(TrilemmaError):
 
 
 class PluginError(TrilemmaError):
-    """A mechanism plug-in cannot be loaded or breaks the contract."""
+    """A plug-in cannot be loaded or breaks the contract."""
 
     exit_code = 3
 
 
 class DeadWorkerError(PluginError):
     """A process ended without a word, perhaps at the hand of a plug-in."""
+
+
+@contextmanager
+def blaming(trouble: str) -> Iterator[None]:
+    """Turn whatever a plug-in's code raises into one line about the plug-in, a `PluginError`."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{trouble}: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an exception says, without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())

@@ -5,7 +5,7 @@ Shapes are stated here, once: n validators, m miners, k privileged seats.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
@@ -21,7 +21,9 @@ from trilemma.sparse import Compressible, Sparse, is_sparse
 from trilemma.sparse import weights as sparse_weights
 
 __all__ = [
+    "AIMS",
     "NEVER",
+    "Attack",
     "Budget",
     "Chain",
     "Csr",
@@ -123,14 +125,17 @@ class Epoch:
 
     def replace(self, *, stake: npt.ArrayLike | None = None, carry: Any = AS_BEFORE) -> Self:
         """Return this epoch with another stake or carry; nothing else is validated again."""
+        values: dict[str, Any] = {} if carry is AS_BEFORE else {"carry": carry}
+        if stake is not None:
+            values["stake"] = fields.stake(stake)
+            fields.same("stake", values["stake"].shape, self.stake.shape, "as before")
+        return self.trusting(**values)
+
+    def trusting(self, **values: Any) -> Self:
+        """Return this epoch with fields that are known to be valid and frozen."""
         epoch = object.__new__(type(self))
         epoch.__dict__.update(self.__dict__)
-        if stake is not None:
-            held = fields.stake(stake)
-            fields.same("stake", held.shape, self.stake.shape, "as before")
-            epoch._set(stake=held)
-        if carry is not AS_BEFORE:
-            epoch._set(carry=carry)
+        epoch._set(**values)
         return epoch
 
     def is_same(self, other: Self) -> bool:
@@ -223,6 +228,8 @@ class World:
         Reproduces this world.
     votes, orders, flows : ndarray, shapes (n, m), (k, m), (n, m)
         As in `Epoch`; None: nobody acted.
+    tenure : ndarray, shape (n,)
+        As in `Epoch`; None: all stake has been in place forever.
     """
 
     stake: AnyArray
@@ -238,6 +245,7 @@ class World:
     votes: AnyArray | None = None
     orders: AnyArray | None = None
     flows: FloatArray | None = None
+    tenure: FloatArray | None = None
 
     @cached_property
     def own_validators(self) -> IntArray:
@@ -274,6 +282,7 @@ class World:
             seats=self.places()[0][self.seats],
             orders=None if self.orders is None else self.orders[:, columns],
             flows=_relabelled(self.flows, rows, columns),
+            tenure=None if self.tenure is None else self.tenure[rows],
         )
 
 
@@ -296,6 +305,9 @@ def unchanged(world: World) -> World:
     return world
 
 
+AIMS = ("pay", "twin")
+
+
 @dataclass(frozen=True)
 class Play:
     """One concrete thing an attacker does, fixed before the world is drawn.
@@ -312,6 +324,14 @@ class Play:
         Identities a principal needs per role, at most.
     baseline : callable
         Turns the honest world into the one that the play is judged against.
+    aim : {"pay", "twin"}
+        What it is after: the attacker's own pay (Sybil resistance; one attacker, no twins), or
+        to cut off the first of two equal miners (neutrality; a coalition, and `World.twins`).
+
+    Raises
+    ------
+    UsageError
+        If it aims at anything else.
     """
 
     attack: str
@@ -319,10 +339,19 @@ class Play:
     act: Callable[[World], World]
     identities: int = 1
     baseline: Callable[[World], World] = unchanged
+    aim: str = "pay"
+
+    def __post_init__(self) -> None:
+        if self.aim not in AIMS:
+            raise UsageError(
+                f"play {self.attack}: {self.label}: aim must be {' or '.join(map(repr, AIMS))}, "
+                f"not {self.aim!r}"
+            )
 
 
 STAKE_STEPS = 20  # attackers' stake shares are multiples of 1/20, so that budgets nest
 MOST_IDENTITIES = 1024
+MOST_EVALUATIONS = 10**7
 
 
 @dataclass(frozen=True)
@@ -344,7 +373,8 @@ class Budget:
     epochs : int
         Length of a play. Only 1 so far: a play is judged in one epoch from a fresh start.
     evaluations : int
-        Mechanism calls of the adaptive search. Only 0 so far: scripted plays.
+        Mechanism calls that the adaptive search spends in each world for each score, with
+        identities verified and again with identities free. 0: scripted plays only.
     """
 
     stake: float = 0.45
@@ -352,7 +382,7 @@ class Budget:
     identity_cost: float = 0.0
     insiders: tuple[int, ...] = (1, 3, 5)
     epochs: int = 1
-    evaluations: int = 0
+    evaluations: int = 500
 
     def __post_init__(self) -> None:
         given: Any = self.insiders
@@ -370,9 +400,7 @@ class Budget:
             ),
             "insiders": sizes,
             "epochs": whole("budget: epochs (longer plays are not there yet)", self.epochs, 1, 1),
-            "evaluations": whole(
-                "budget: evaluations (adaptive search is not there yet)", self.evaluations, 0, 0
-            ),
+            "evaluations": whole("budget: evaluations", self.evaluations, 0, MOST_EVALUATIONS),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -386,3 +414,8 @@ class Budget:
     def identity_counts(self) -> tuple[int, ...]:
         """The grid of identity counts above one within the budget: 2, 4, 8, ..."""
         return tuple(2**power for power in range(1, int(self.identities).bit_length()))
+
+
+Attack: TypeAlias = Callable[[Budget], Iterable[Play]]
+"""A family of plays: the plug-in that enumerates them within a budget. A larger budget only adds
+plays, so that it never raises a score."""

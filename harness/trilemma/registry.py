@@ -1,7 +1,8 @@
-"""Find mechanisms: by entry point, in a module or in a file; and say how one is written.
+"""Find plug-ins: by entry point, in a module or in a file; and say how one is written.
 
-A plug-in is registered in its distribution's metadata, group `trilemma.mechanisms`; the built-in
-ones come through the same door. Nothing is imported before it is asked for.
+A plug-in is registered in its distribution's metadata, group `trilemma.mechanisms` or
+`trilemma.attacks`; the built-in ones come through the same doors. Nothing is imported before it
+is asked for.
 """
 
 from __future__ import annotations
@@ -9,24 +10,30 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
-from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
+from trilemma.entries import ATTACKS, MECHANISMS, Group, claimants, distribution, registered
+from trilemma.errors import (
+    DataError,
+    PluginError,
+    TrilemmaError,
+    UsageError,
+    blaming,
+    one_line,
+)
 from trilemma.specs import Spec, bind, meant, parameters, parse, signature, write
 
 if TYPE_CHECKING:
-    from trilemma.model import Mechanism
+    from trilemma.model import Attack, Mechanism
 
 __all__ = [
-    "GROUP",
     "label",
     "load",
+    "load_attacks",
     "load_each",
     "name",
     "names",
@@ -34,15 +41,13 @@ __all__ = [
     "parameters",
 ]
 
-GROUP = "trilemma.mechanisms"
-
 _FILE = "trilemma_file_"  # then a hash of the path: one module, however the path is spelt
 _found: dict[str, object] = {}  # what came out of a file or module, by the head first written
 
 
 def names() -> list[str]:
     """Return the names of all registered mechanisms, sorted; imports none of them."""
-    return list(_entries())
+    return list(registered(MECHANISMS))
 
 
 def load(spec: str) -> Mechanism:
@@ -67,7 +72,7 @@ def load(spec: str) -> Mechanism:
         If the plug-in fails to import or with its default parameters, cannot be called, or shares
         its name with another one.
     """
-    return _build(parse(spec))
+    return cast("Mechanism", _build(parse(spec), MECHANISMS))
 
 
 def load_each(
@@ -93,22 +98,35 @@ def load_each(
     UsageError, DataError
         As `load`; also if two different mechanisms have one label, or an object is no mechanism.
     """
+    return _load_each(specs, MECHANISMS)
+
+
+def load_attacks(
+    specs: Sequence[str | Attack] | None = None,
+) -> tuple[dict[str, Attack], dict[str, TrilemmaError]]:
+    """Load many attacks as `load_each` loads mechanisms; None: every registered one."""
+    return _load_each(specs, ATTACKS)
+
+
+def _load_each(
+    specs: Sequence[Any] | None, group: Group
+) -> tuple[dict[str, Any], dict[str, TrilemmaError]]:
     if isinstance(specs, str):
-        raise UsageError(f"expected a list of mechanisms; write [{specs!r}]")
-    asked = names() if specs is None else specs
+        raise UsageError(f"expected a list of {group.noun}s; write [{specs!r}]")
+    asked = list(registered(group)) if specs is None else specs
     # where nobody asked for anything, whatever goes wrong is the plug-in's doing
     tolerated = TrilemmaError if specs is None else PluginError
-    loaded: dict[str, Mechanism] = {}
+    loaded: dict[str, Any] = {}
     failed: dict[str, TrilemmaError] = {}
     for spec in {(it if isinstance(it, str) else id(it)): it for it in asked}.values():
         try:
-            mechanism = load(spec) if isinstance(spec, str) else _taken(spec)
+            found = _build(parse(spec), group) if isinstance(spec, str) else _taken(spec, group)
         except tolerated as error:
             failed[str(spec)] = error
             continue
-        key = label(mechanism)
-        if not _same(loaded.setdefault(key, mechanism), mechanism):
-            raise UsageError(f"two different mechanisms are both written {key}; keep one of them")
+        key = label(found)
+        if not _same(loaded.setdefault(key, found), found):
+            raise UsageError(f"two different {group.noun}s are both written {key}; keep one")
     return loaded, failed
 
 
@@ -132,37 +150,13 @@ def origin(mechanism: object) -> str:
     return known[1] if known else str(getattr(mechanism, "__module__", "unknown"))
 
 
-def _entries() -> dict[str, list[EntryPoint]]:
-    return _scan(tuple(sys.path))
-
-
-@lru_cache(maxsize=1)  # 2 ms for 30 distributions, and one label asks several times
-def _scan(_: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
-    grouped: dict[str, list[EntryPoint]] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-        grouped.setdefault(entry.name, []).append(entry)
-    return grouped
-
-
-def _claims(entries: Iterable[EntryPoint]) -> list[str]:
-    """Return who claims a name, each once: one distribution may be found in two places."""
-    return list(dict.fromkeys(f"{entry.value} of {_distribution(entry)}" for entry in entries))
-
-
-def _distribution(entry: EntryPoint) -> str:
-    with suppress(Exception):  # its metadata can be missing or broken in many ways
-        if entry.dist and entry.dist.name:
-            return f"{entry.dist.name} {entry.dist.version}"
-    return "a distribution without metadata"
-
-
-def _find(head: str) -> object:
+def _find(head: str, group: Group) -> object:
     """Return what a head names, imported."""
     place, _, name = head.rpartition(":")
     if not place:
-        return _registered(head)
+        return _entered(head, group)
     module = _file(place) if place.endswith(".py") else _module(place)
-    with _blaming(f"{head} fails to import"):
+    with blaming(f"{head} fails to import"):
         thing: object = module
         for part in name.split("."):
             thing = getattr(thing, part, None)
@@ -173,24 +167,24 @@ def _find(head: str) -> object:
     return thing
 
 
-def _registered(name: str) -> object:
-    entries = _entries()
+def _entered(name: str, group: Group) -> object:
+    entries = registered(group)
     if name not in entries:
         raise UsageError(
-            f"no mechanism is called {name!r}{meant(name, entries)}; see: trilemma list"
+            f"no {group.noun} is called {name!r}{meant(name, entries)}; see: {group.listing}"
         )
-    claims = _claims(entries[name])
+    claims = claimants(entries[name])
     if len(claims) > 1:
         raise PluginError(
             f"{name!r} is claimed by {' and '.join(claims)}; uninstall one, or write module:Name"
         )
     entry = entries[name][0]
-    with _blaming(f"{name} (from {_distribution(entry)}) fails to import"):
+    with blaming(f"{name} (from {distribution(entry)}) fails to import"):
         return entry.load()
 
 
 def _module(name: str) -> ModuleType:
-    with _blaming(f"{name} fails to import"):
+    with blaming(f"{name} fails to import"):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
@@ -211,7 +205,7 @@ def _file(path: str) -> ModuleType:
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
-            with _blaming(f"{path} fails to import"):
+            with blaming(f"{path} fails to import"):
                 spec.loader.exec_module(sys.modules[name])
         except BaseException:
             sys.modules.pop(name, None)
@@ -219,41 +213,28 @@ def _file(path: str) -> ModuleType:
     return sys.modules[name]
 
 
-@contextmanager
-def _blaming(trouble: str) -> Iterator[None]:
-    """Turn whatever a plug-in's code raises into one line about the plug-in."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{trouble}: {_line(error)}") from error
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
-
-
-def _build(spec: Spec) -> Mechanism:
-    found = _find(spec.head)
+def _build(spec: Spec, group: Group) -> Any:
+    found = _find(spec.head, group)
     if isinstance(found, type):
-        found = _instance(found, spec)
+        found = _instance(found, spec, group)
     elif callable(found) and spec.arguments:
         raise UsageError(f"{spec.head} is no class and takes no parameters; write {spec.head}")
     if not callable(found):
-        raise PluginError(f"{spec.head} cannot be called with an epoch: it is {write(found)}")
-    return cast("Mechanism", found)
+        raise PluginError(f"{spec.head} cannot be called with {group.given}: it is {write(found)}")
+    return found
 
 
-def _instance(kind: type, spec: Spec) -> object:
-    with _blaming(f"{spec.head} cannot be made"):
+def _instance(kind: type, spec: Spec, group: Group) -> object:
+    with blaming(f"{spec.head} cannot be made"):
         known = signature(kind)
-    given = bind(spec, known, _build)
+    given = bind(spec, known, partial(_build, group=group))
     try:
         return kind(**given)
     except (Exception, SystemExit) as error:
         if given and isinstance(error, (ValueError, TypeError, ArithmeticError)):
             said = " ".join(str(error).split()) or type(error).__name__
             raise UsageError(f"{spec}: {said}") from error
-        raise PluginError(f"{spec} cannot be made: {_line(error)}") from error
+        raise PluginError(f"{spec} cannot be made: {one_line(error)}") from error
 
 
 def _same(one: object, other: object) -> bool:
@@ -263,13 +244,15 @@ def _same(one: object, other: object) -> bool:
         return False
 
 
-def _taken(mechanism: object) -> Mechanism:
-    """Return a mechanism that came as an object."""
-    if isinstance(mechanism, type):
-        raise UsageError(f"{mechanism.__name__} is a class; write {mechanism.__name__}()")
-    if not callable(mechanism):
-        raise UsageError(f"{write(mechanism)} is no mechanism: it cannot be called with an epoch")
-    return cast("Mechanism", mechanism)
+def _taken(thing: object, group: Group) -> object:
+    """Return a plug-in that came as an object."""
+    if isinstance(thing, type):
+        raise UsageError(f"{thing.__name__} is a class; write {thing.__name__}()")
+    if not callable(thing):
+        raise UsageError(
+            f"{write(thing)} is no {group.noun}: it cannot be called with {group.given}"
+        )
+    return thing
 
 
 def _spec(thing: Any) -> Spec:
@@ -289,10 +272,11 @@ def _plain(value: object) -> object:
 
 def _identify(thing: object) -> tuple[str, str] | None:
     """Return the head that names a class or callable, and its origin, if anything names it."""
-    for name, entries in _entries().items():
+    doors = (it for group in (MECHANISMS, ATTACKS) for it in registered(group).items())
+    for name, entries in doors:
         place, _, path = entries[0].value.partition(":")
-        if _held(place, path) is thing and len(_claims(entries)) == 1:
-            return name, _distribution(entries[0])
+        if _held(place, path) is thing and len(claimants(entries)) == 1:
+            return name, distribution(entries[0])
     head = next((head for head, found in _found.items() if found is thing), "")
     place, path = (str(getattr(thing, it, "")) for it in ("__module__", "__qualname__"))
     if _held(place, path) is thing:

@@ -91,16 +91,16 @@ def parse(text: str) -> Spec:
         If the text is not `head` or `head(parameter=value, ...)`.
     """
     if not isinstance(text, str):
-        raise UsageError(f"a mechanism is named by text, not by {type(text).__name__}")
+        raise UsageError(f"a plug-in is named by text, not by {type(text).__name__}")
     text = text.strip()
     if len(text) > LONGEST:
-        raise UsageError(f"{text[:40]!r}...: a mechanism is named in {LONGEST} characters or fewer")
+        raise UsageError(f"{text[:40]!r}...: a plug-in is named in {LONGEST} characters or fewer")
     # a path may look like a call, `old(1)/rule.py:Rule(x=1)`: then only the second reading parses
     matches = (form.fullmatch(text) for form in (_NAMED, _IN_FILE))
     readings = [match for match in matches if match and match["head"].isprintable()]
     if not readings:
         raise UsageError(
-            f"{text!r} names no mechanism; expected name, module:Name or ./file.py:Name, "
+            f"{text!r} names no plug-in; expected name, module:Name or ./file.py:Name, "
             "then perhaps (parameter=value, ...)"
         )
     for reading in readings:

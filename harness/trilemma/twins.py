@@ -154,7 +154,7 @@ def members(world: World, coalition: Coalition) -> tuple[int, ...]:
     return tuple(int(ranked[rank]) for rank in coalition if rank < ranked.size)
 
 
-_CUT = Play("censorship", "every channel", sequence(*EVERY_CHANNEL))
+_CUT = Play("censorship", "every channel", sequence(*EVERY_CHANNEL), aim="twin")
 
 
 def _harm(before: Outcome | None, after: Outcome | None) -> float:

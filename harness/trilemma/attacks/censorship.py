@@ -11,15 +11,16 @@ EVERY_CHANNEL = (shun, vote, order, sell)
 
 def censorship(budget: Budget) -> Iterator[Play]:
     """Starve the target by weights, by votes, by orders, by all at once, or by silence."""
-    yield Play("censorship", "weights", shun)
-    yield Play("censorship", "votes", vote)
-    yield Play("censorship", "orders", order)
-    yield Play("censorship", "silence", abstain)
-    yield Play("censorship", "every channel", sequence(*EVERY_CHANNEL))
+    yield Play("censorship", "weights", shun, aim="twin")
+    yield Play("censorship", "votes", vote, aim="twin")
+    yield Play("censorship", "orders", order, aim="twin")
+    yield Play("censorship", "silence", abstain, aim="twin")
+    yield Play("censorship", "every channel", sequence(*EVERY_CHANNEL), aim="twin")
     for count in budget.identity_counts:
         yield Play(
             "censorship",
             f"every channel, {count} identities each",
             sequence(partial(split, parts=count), *EVERY_CHANNEL),
             identities=count,
+            aim="twin",
         )

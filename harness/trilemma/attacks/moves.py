@@ -16,9 +16,15 @@ from trilemma.model import AnyArray, FloatArray, World
 
 __all__ = [
     "abstain",
+    "arrive",
     "clone",
     "copy_peers",
+    "dust",
     "fake",
+    "favour",
+    "keep_best",
+    "level",
+    "match_peers",
     "order",
     "praise_in_a_ring",
     "praise_self",
@@ -27,10 +33,10 @@ __all__ = [
     "sell",
     "sequence",
     "shun",
+    "slight",
     "split",
     "vote",
 ]
-
 
 Move = Callable[[World], World]
 
@@ -64,6 +70,7 @@ def split(world: World, parts: int) -> World:
         sees_clones=world.sees_clones[copied],
         votes=_rows(world.votes, copied),
         flows=_rows(world.flows, copied),
+        tenure=_rows(world.tenure, copied),
     )
 
 
@@ -114,6 +121,46 @@ def copy_peers(world: World) -> World:
     return _report(world, normalised(np.tile(mean, (world.own_validators.size, 1))))
 
 
+def match_peers(world: World, margin: float) -> World:
+    """Report what half of the others' stake reports at least, and the rest on own miners.
+
+    Every value is off by the part `margin` of it: 0 is a tie with somebody's own report.
+    """
+    peers = np.setdiff1d(np.arange(world.stake.size), world.own_validators)
+    total = world.stake[peers].sum()
+    if total == 0:
+        return world
+    descending = np.argsort(-world.weights[peers], axis=0, kind="stable")
+    enough = np.cumsum(world.stake[peers][descending], axis=0) >= total / 2
+    middle = np.take_along_axis(descending, enough.argmax(axis=0)[None], axis=0)
+    report = (1 + margin) * np.take_along_axis(world.weights[peers], middle, axis=0)
+    report[:, world.own_miners] = 0
+    report[:, world.own_miners] = max(0.0, 1 - report.sum()) / world.own_miners.size
+    return _report(world, np.repeat(normalised(report), world.own_validators.size, axis=0))
+
+
+def keep_best(world: World, count: int) -> World:
+    """Report on the `count` best miners only, each validator on the best by its own report."""
+    reports = world.weights[world.own_validators]
+    dropped = np.argsort(-reports, axis=1, kind="stable")[:, count:]
+    np.put_along_axis(reports, dropped, 0, axis=1)
+    return _report(world, normalised(reports))
+
+
+def level(world: World) -> World:
+    """Report the same of everybody."""
+    shape = world.own_validators.size, world.weights.shape[1]
+    return _report(world, np.full(shape, 1 / shape[1]))
+
+
+def dust(world: World, share: float) -> World:
+    """Report this share on every miner of others, and all the rest on own miners, equally."""
+    own, miners = world.own_miners, world.weights.shape[1]
+    report = np.full(miners, share)
+    report[own] = (1 - share * (miners - own.size)) / own.size
+    return _report(world, np.tile(report, (world.own_validators.size, 1)))
+
+
 def reverse(world: World) -> World:
     """Give the best miner the worst report, and so on, in every own report."""
     reports = world.weights[world.own_validators]
@@ -133,6 +180,20 @@ def shun(world: World) -> World:
     reports = world.weights[world.own_validators]
     reports[:, world.twins[0]] = 0
     return _report(world, normalised(reports))
+
+
+def slight(world: World, share: float) -> World:
+    """Give the target twin this share of the best report; what it had goes to everybody."""
+    reports = shun(world).weights[world.own_validators]
+    reports[:, world.twins[0]] = share * reports.max(axis=1)
+    return _report(world, normalised(reports))
+
+
+def favour(world: World) -> World:
+    """Put every own report on the other twin alone."""
+    reports = np.zeros_like(world.weights[world.own_validators])
+    reports[:, world.twins[1]] = 1
+    return _report(world, reports)
 
 
 def promote(world: World) -> World:
@@ -165,6 +226,13 @@ def sell(world: World) -> World:
     flows = np.zeros(world.weights.shape)
     flows[own, world.twins[0]] = -world.stake[own]
     return replace(world, flows=flows)
+
+
+def arrive(world: World, epochs: float) -> World:
+    """Hold own stake for this many epochs only; everybody else's has always been there."""
+    tenure = np.full(world.stake.size, np.inf) if world.tenure is None else world.tenure.copy()
+    tenure[world.own_validators] = epochs
+    return replace(world, tenure=tenure)
 
 
 def _report(world: World, reports: FloatArray) -> World:

@@ -9,12 +9,13 @@ from trilemma.model import Budget, Play
 
 def promotion(budget: Budget) -> Iterator[Play]:
     """Give the target's weight to its twin, by weights alone or with votes and orders."""
-    yield Play("promotion", "weights", promote)
-    yield Play("promotion", "weights, votes and orders", sequence(promote, vote, order))
+    yield Play("promotion", "weights", promote, aim="twin")
+    yield Play("promotion", "weights, votes and orders", sequence(promote, vote, order), aim="twin")
     for count in budget.identity_counts:
         yield Play(
             "promotion",
             f"weights, votes and orders, {count} identities each",
             sequence(partial(split, parts=count), promote, vote, order),
             identities=count,
+            aim="twin",
         )

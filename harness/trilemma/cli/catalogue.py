@@ -1,7 +1,8 @@
-"""`trilemma list` and `trilemma show`: which mechanisms there are."""
+"""`trilemma list` and `trilemma show`: which plug-ins there are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import cleandoc
 from typing import Annotated
 
@@ -11,16 +12,19 @@ from trilemma.cli.shell import app, complaints, fail_if
 
 
 @app.command("list")
-def list_() -> None:
-    """List the registered mechanisms and where each comes from."""
+def list_(
+    attacks: Annotated[bool, typer.Option("--attacks", help="The attacks instead.")] = False,
+) -> None:
+    """List the registered mechanisms, or attacks, and where each comes from."""
     with complaints():
         from trilemma import registry
 
-        loaded, broken = registry.load_each(None)
+        loaded: Mapping[str, object]
+        loaded, broken = registry.load_attacks() if attacks else registry.load_each()
         width = max((len(label) for label in loaded), default=0)
-        for label, mechanism in loaded.items():
-            summary = (mechanism.__doc__ or "").strip().split("\n")[0]
-            typer.echo(f"{label:{width}}  {registry.origin(mechanism)}  {summary}")
+        for label, plugin in loaded.items():
+            summary = (plugin.__doc__ or "").strip().split("\n")[0]
+            typer.echo(f"{label:{width}}  {registry.origin(plugin)}  {summary}")
         fail_if([f"{spec}: {error}" for spec, error in broken.items()])
 
 
