@@ -20,6 +20,7 @@ if __package__ in (None, ""):  # run as a script, Python looks for modules in th
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy on one thread, as we are
 
 from benchmarks.measuring import (  # noqa: E402
+    adversary,
     agreement,
     epochs,
     harness,
@@ -40,6 +41,7 @@ GROUPS: dict[str, Callable[[bool], Answers]] = {
     "hashes": hashes.measure,
     "levels": hashes.levels,
     "search": harness.search,
+    "adversary": adversary.measure,
     "harness": harness.harness,
     "start": processes.start,
     "compile": processes.compile_,

@@ -380,7 +380,9 @@ def test_any_callable_is_a_mechanism() -> None:
         {"insiders": 3},
         {"insiders": "13"},
         {"epochs": 2},
-        {"evaluations": 1},
+        {"evaluations": -1},
+        {"evaluations": 0.5},
+        {"evaluations": 10**8},
     ],
     ids=str,
 )

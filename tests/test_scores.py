@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trilemma import Budget, Epoch, Preset, Rewards, compare, load
-from trilemma.attacks import NEUTRALITY, SYBIL, plays
 from trilemma.attacks.moves import split
 from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.entrant import Entrant
-from trilemma.model import AnyArray, Play, unchanged
+from trilemma.model import AIMS, AnyArray, Play, unchanged
+from trilemma.registry import load_attacks
 from trilemma.scene import Scene
 from trilemma.scores import Scores, cutoff_number, damage, extraction, score, within
 from trilemma.statistics import resamples
@@ -28,8 +28,9 @@ from trilemma_mechanisms.stake_capped import StakeCapped
 
 RULES = ("yuma", "stake_capped", "quadratic", "uniform", "dao_vote", "stake_weighted", "dictator")
 SMALL = Preset("pareto(1.2)", validators=14, miners=16, clone_detection=0.5)
-WIDEST = Budget(stake=0.45, identities=16, insiders=(10,))
-SUITE = Suite(tuple(plays(SYBIL, WIDEST)), tuple(plays(NEUTRALITY, WIDEST)))
+WIDEST = Budget(stake=0.45, identities=16, insiders=(10,), evaluations=100)
+PLAYS = [play for attack in load_attacks()[0].values() for play in attack(WIDEST)]
+SUITE = Suite(*(tuple(play for play in PLAYS if play.aim == aim) for aim in AIMS))
 SEEDS = [world_seed(0, number) for number in range(2)]
 SAMPLE = resamples(len(SEEDS))[:8]
 patient = settings(deadline=None)  # the first call measures and compiles
@@ -58,7 +59,7 @@ def measured(xi: float = 0.5) -> Mapping[str, tuple[Cell, list[Coalition]]]:
         )
         for seed in SEEDS
     ]
-    return {rule: (stack([cells[rule] for cells in worlds]), coalitions[rule]) for rule in RULES}
+    return {rule: (stack([it[rule][0] for it in worlds]), coalitions[rule]) for rule in RULES}
 
 
 def fresh(rule: str) -> Entrant:
@@ -112,10 +113,10 @@ def test_larger_coalitions_never_raise_a_score(
     assert no_higher(scored(rule, replace(budget, insiders=larger)), scored(rule, budget))
 
 
-def test_more_stake_never_raises_a_score() -> None:
+def test_more_stake_never_raises_a_score_by_scripted_plays() -> None:
     before = None
     for stake in (0.0, 0.12, 0.6):
-        budget = Budget(stake, identities=2, identity_cost=0.001)
+        budget = Budget(stake, identities=2, identity_cost=0.001, evaluations=0)
         rows = compare(RULES, world=SMALL, worlds=2, budget=budget, workers=1).rows
         values = np.array(
             [
@@ -177,7 +178,9 @@ def test_honest_play_does_no_damage(rule: str, seed: int) -> None:
 def test_honest_play_takes_nothing(rule: str, seed: int) -> None:
     world = SMALL.sybil(seed)
     suite = Suite((Play("none", "", unchanged),), ())
-    cells = stack([measure(SMALL, seed, suite, WIDEST, 0.5, {rule: (fresh(rule), [])})[rule]])
+    scripted = replace(WIDEST, evaluations=0)
+    cell, _ = measure(SMALL, seed, suite, scripted, 0.5, {rule: (fresh(rule), [])})[rule]
+    cells = stack([cell])
     assert world.own_validators.size == world.own_miners.size == 1
     assert (extraction(cells, WIDEST, np.ones((1, 1))) == 0).all()
 

@@ -24,7 +24,8 @@ from trilemma.store import Store
 from trilemma.worlds import Imported, Preset
 
 WORLD = Preset("pareto(1.2)", validators=5, miners=6)
-BUDGET = Budget(stake=0.1, identities=2)
+BUDGET = Budget(stake=0.1, identities=2, evaluations=0)
+SEARCHED = replace(BUDGET, evaluations=40)
 PAIR = ("uniform", "stake_weighted")
 
 Spoil = Callable[[Path], object]
@@ -128,6 +129,43 @@ def test_a_mechanism_that_failed_once_leaves_nothing_behind(
     assert small(Healed(), out=run).failures
     Path("healed").touch()
     assert small(Healed(), out=run).to_json() == small(Healed()).to_json()
+
+
+# --- what the search found is kept ---------------------------------------------------------------
+
+
+def test_a_finished_search_is_read_back_without_a_call(run: Path) -> None:
+    first = small(budget=SEARCHED, out=run)
+    again = small(budget=SEARCHED, out=run)
+    assert again.calls == 0
+    assert first.to_json() == again.to_json() == small(budget=SEARCHED).to_json()
+
+
+def test_another_mechanism_costs_its_calls_and_the_replays(run: Path) -> None:
+    small("uniform", budget=SEARCHED, out=run)
+    both = small(*PAIR, budget=SEARCHED, out=run)
+    assert both.to_json() == small(*PAIR, budget=SEARCHED).to_json()
+    own = small("stake_weighted", budget=SEARCHED).calls
+    # Eight plans of each in three worlds, in one epoch or two, and what all are paid when honest.
+    assert own < both.calls < own + 3 * 2 * 8 * 5
+    assert small(*PAIR, budget=SEARCHED, out=run).calls == 0
+
+
+def test_a_search_that_was_interrupted_goes_on(run: Path) -> None:
+    whole = small(budget=SEARCHED)
+    small(worlds=1, budget=SEARCHED, out=run)
+    (file, *_) = sorted(run.glob("cells/*/0-found.npz"))
+    file.unlink()
+    resumed = small(budget=SEARCHED, out=run)
+    assert resumed.to_json() == whole.to_json()
+    assert resumed.calls < whole.calls
+
+
+@pytest.mark.parametrize("change", [{"evaluations": 41}, {"identity_cost": 0.01}], ids=str)
+def test_another_search_needs_another_folder(run: Path, change: dict[str, Any]) -> None:
+    small(budget=SEARCHED, out=run)
+    with pytest.raises(UsageError, match="holds a run with search"):
+        small(budget=replace(SEARCHED, **change), out=run)
 
 
 # --- what is torn is computed again --------------------------------------------------------------

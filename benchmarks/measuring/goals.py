@@ -124,6 +124,9 @@ GOALS: dict[str, Goal] = {
     "search_1024x1024": Goal(
         "search", "an epoch / a candidate on a shared base, 1024 x 1024", "x", 8, 16, "higher"
     ),
+    "adversary": Goal(
+        "adversary", "2,000 evaluations of the search / as many calls of yuma, 64 x 128", "x", 1.5
+    ),
     "harness": Goal("harness", "CPU time of compare / of its calls of yuma", "x", 1.5, 1.1),
     "peak_memory": Goal("memory", "peak memory with 10 times the worlds / default", "x", 1.2),
     "help": Goal("start", "trilemma --help", "s", 0.4),

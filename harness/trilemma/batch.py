@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from trilemma.fields import freeze
 from trilemma.model import Epoch
@@ -69,6 +70,28 @@ def _stacked(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     same = constant and len({array.flat[0] for array in arrays}) == 1
     if same or all(array is first for array in arrays):
         return np.broadcast_to(first, (len(arrays), *first.shape))
+    if _in_a_row(arrays):
+        strides = (first.nbytes, *first.strides)
+        return as_strided(first, (len(arrays), *first.shape), strides, writeable=False)
     stacked = np.stack(arrays)
     stacked.setflags(write=False)
     return stacked
+
+
+def _in_a_row(arrays: list[npt.NDArray[Any]]) -> bool:
+    """Tell whether arrays are slices of one, one after the other: 7 us of copying at 64 x 128."""
+    first = arrays[0]
+    if first.base is None or not first.flags.c_contiguous:
+        return False
+    start = _address(first)
+    return all(
+        array.base is first.base
+        and array.shape == first.shape
+        and array.flags.c_contiguous
+        and _address(array) == start + number * first.nbytes
+        for number, array in enumerate(arrays)
+    )
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -11,6 +11,7 @@ from trilemma.contract import Pay
 from trilemma.entrant import Entrant
 from trilemma.model import Budget, FloatArray, Play, World
 from trilemma.scene import Scene
+from trilemma.search import SEARCHED, Adversary, Value, Witnessed
 from trilemma.statistics import kendall_tau
 from trilemma.twins import Coalition, TwinTest, by_stake, members, outcome, outcome_of
 from trilemma.worlds import Source
@@ -18,6 +19,7 @@ from trilemma.worlds import Source
 __all__ = ["CLONE_DETECTION", "Cell", "Suite", "measure", "stack"]
 
 CLONE_DETECTION = (0.0, 0.5)
+CLONINGS = ("cloned_miners", "quadratic_sybils")  # attacks that show one work under many names
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class Suite:
 
     @property
     def clonings(self) -> list[int]:
-        """Places in `sybil` of the plays that show one work under the most names."""
-        most = max(play.identities for play in self.sybil)
+        """Places in `sybil` of the plays of each cloning attack that use the most names."""
+        counts = {
+            attack: [play.identities for play in self.sybil if play.attack == attack]
+            for attack in CLONINGS
+        }
         return [
             place
             for place, play in enumerate(self.sybil)
-            if play.attack == "cloned_miners" and play.identities == most
+            if play.identities == max(counts.get(play.attack, ()), default=0)
         ]
 
 
@@ -70,6 +75,12 @@ class Cell:
         coalitions of 1 to 10, plays with one identity each.
     sybil_uniform, twin_uniform : ndarray, shape ()
         Distance of equal pay from quality, in the attacker's world and in the twins'.
+    found_identities : ndarray, shape (f,)
+        Identities that the f searches might use; f is 0 where nothing was searched.
+    found : ndarray, shape (f, 4, 4)
+        What the search found: for pay, and against a twin by coalitions of the sizes `SEARCHED`;
+        the harm, identities beyond the first ones, their means (see `trilemma.search.Value`), and
+        what the last tenth of the evaluations gained.
     """
 
     sybil_pay: FloatArray
@@ -94,11 +105,17 @@ class Cell:
     equal_honest: FloatArray
     sybil_uniform: FloatArray
     twin_uniform: FloatArray
+    found_identities: FloatArray
+    found: FloatArray
 
 
 def stack(cells: Sequence[Cell]) -> Cell:
     """Join cells of one mechanism along a new leading axis of worlds."""
     return Cell(**{f.name: np.stack([getattr(c, f.name) for c in cells]) for f in fields(Cell)})
+
+
+Part = dict[str, FloatArray]
+Entrants = Mapping[str, tuple[Entrant, Sequence[Coalition]]]
 
 
 def measure(
@@ -108,8 +125,8 @@ def measure(
     budget: Budget,
     xi: float,
     entrants: Mapping[str, tuple[Entrant, Sequence[Coalition]]],
-) -> dict[str, Cell]:
-    """Make every play of the suite in one world against every mechanism.
+) -> dict[str, tuple[Cell, list[Witnessed]]]:
+    """Make every play of the suite in one world against every mechanism, then search for worse.
 
     Parameters
     ----------
@@ -118,35 +135,63 @@ def measure(
         Of the world.
     suite : Suite
     budget : Budget
-        Gives the attacker's stake shares.
+        Gives the attacker's stake shares, and what the search may spend.
     xi : float
         The validators' part of all pay.
     entrants : mapping of label to (Entrant, coalitions)
 
     Returns
     -------
-    dict of str to Cell
-        By label. A mechanism that failed is missing, and its entrant says why.
+    dict of str to (Cell, list of Witnessed)
+        By label, with what the search found. A mechanism that failed is missing, and its entrant
+        says why.
     """
     sybil, twin = source.sybil(seed), source.twin(seed)
     attacked = _measure_sybil(sybil, suite.sybil, budget, xi, entrants)
     cloned = _measure_clones(sybil, suite, budget, xi, entrants)
-    cut = _measure_twins(TwinTest.of(twin), suite.neutrality, xi, entrants)
+    test = TwinTest.of(twin)
+    cut = _measure_twins(test, suite.neutrality, xi, entrants)
     equal = _measure_equal(twin, suite.neutrality, xi, entrants)
+    adversary = Adversary(sybil, test, suite.sybil, suite.neutrality, budget, xi)
+    found = _search(adversary, entrants, attacked, cut)
     for entrant, _ in entrants.values():
         entrant.confirm()
+    through = [label for label, (entrant, _) in entrants.items() if entrant.failure is None]
     uniform = {"sybil_uniform": _uniform(sybil), "twin_uniform": _uniform(twin)}
-    return {
+    cells = {
         label: Cell(
-            **attacked[label], clone_pay=cloned[label], **cut[label], **equal[label], **uniform
+            **attacked[label],
+            clone_pay=cloned[label],
+            **cut[label],
+            **equal[label],
+            **uniform,
+            **_tabled(found[label]),
         )
-        for label, (entrant, _) in entrants.items()
+        for label in through
+    }
+    return {label: (cell, found[label]) for label, cell in cells.items()}
+
+
+def _search(
+    adversary: Adversary, entrants: Entrants, attacked: Mapping[str, Part], cut: Mapping[str, Part]
+) -> dict[str, list[Witnessed]]:
+    if adversary.budget.evaluations == 0:
+        return {label: [] for label in entrants}
+    return {
+        label: adversary.against(entrant, coalitions, {**attacked[label], **cut[label]})
+        for label, (entrant, coalitions) in entrants.items()
         if entrant.failure is None
     }
 
 
-Part = dict[str, FloatArray]
-Entrants = Mapping[str, tuple[Entrant, Sequence[Coalition]]]
+def _tabled(found: Sequence[Witnessed]) -> Part:
+    rows = [[*one.found.value, one.found.late] for one in found]
+    aims = 1 + len(SEARCHED)
+    return {
+        "found": np.array(rows, np.float64).reshape(-1, aims, len(Value._fields) + 1),
+        "found_identities": np.array([one.identities for one in found[::aims]], np.float64),
+    }
+
 
 EQUAL = {
     "equal_pay": "twin_pay",

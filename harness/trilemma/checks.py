@@ -8,7 +8,9 @@ from typing import Any
 
 from trilemma.errors import UsageError
 
-__all__ = ["real", "whole"]
+__all__ = ["NOTHING", "real", "whole"]
+
+NOTHING = 1e-9  # pay or harm that does not count
 
 
 def whole(name: str, value: Any, low: int, high: int | None = None) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trilemma.contract import Pay
-from trilemma.model import Epoch, FloatArray, IntArray, World
+from trilemma.model import AnyArray, Epoch, FloatArray, IntArray, World
 
 __all__ = ["Scene"]
 
@@ -56,12 +56,16 @@ class Scene:
 
     def at(self, shares: Sequence[float]) -> list[Epoch]:
         """Return the epochs in which the adversary holds each of these shares of all stake."""
-        stake = self.epoch.stake / self.epoch.stake.max()
+        mine, peers = self.sides(self.epoch.stake)
+        return [self.epoch.replace(stake=share * mine + (1 - share) * peers) for share in shares]
+
+    def sides(self, stake: AnyArray) -> tuple[FloatArray, FloatArray]:
+        """Return the adversary's stake and everybody else's, each scaled to sum 1."""
+        stake = stake / stake.max()
         mine = np.zeros(stake.size)
         mine[self.own_validators] = stake[self.own_validators]
         peers = stake - mine
-        mine, peers = mine / mine.sum(), peers / peers.sum()
-        return [self.epoch.replace(stake=share * mine + (1 - share) * peers) for share in shares]
+        return mine / mine.sum(), peers / peers.sum()
 
     def own(self, pay: Pay, xi: float) -> float:
         """Return the adversary's pay over both pools."""

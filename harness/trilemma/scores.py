@@ -12,23 +12,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trilemma.cells import CLONE_DETECTION, Cell, Suite
+from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray
+from trilemma.search import SEARCHED
 from trilemma.twins import LARGEST_COALITION, Coalition, by_stake, loss
 
 __all__ = [
     "DELTA",
-    "NOTHING",
+    "SEARCH",
     "Scores",
     "clone_sweep",
     "cutoff_number",
     "damage",
     "extraction",
+    "found",
+    "late",
+    "reach",
     "score",
     "within",
 ]
 
+SEARCH = "search"
 DELTA = 0.5  # a miner that loses this much is cut off
-NOTHING = 1e-9
+
 
 PER_SYBIL_PLAY = ("sybil_pay", "sybil_fair", "sybil_rest", "sybil_distance", "sybil_extra")
 PER_TWIN_PLAY = ("twin_pay", "twin_paid", "twin_extra")
@@ -46,7 +52,10 @@ class Scores:
     cutoff : ndarray, shape (b, 10)
         D(b) for coalitions of at most 1 to 10 principals.
     worst_sybil_play, worst_neutrality_play : str
-        What the worst plays do; "none" where none does harm.
+        What the worst plays do; "none" where none does harm, `SEARCH` where the search set the
+        score.
+    replayed : tuple of float, or None
+        Sybil resistance and neutrality if what was found against others counted.
     """
 
     sybil_resistance: FloatArray
@@ -58,6 +67,7 @@ class Scores:
     cutoff: FloatArray
     worst_sybil_play: str
     worst_neutrality_play: str
+    replayed: tuple[float, float] | None
 
 
 def score(
@@ -68,6 +78,7 @@ def score(
     sample: FloatArray,
     *,
     knows_quality: bool,
+    replayed: Sequence[FloatArray] = (),
 ) -> Scores:
     """Return all scores within a budget.
 
@@ -83,12 +94,16 @@ def score(
     sample : ndarray, shape (b, worlds)
     knows_quality : bool
         Whether attacked quality counts in the minimum.
+    replayed : sequence of ndarray
+        By world, what was found against other mechanisms does to this one.
     """
     cells, suite = within(cells, suite, budget)
     taken = extraction(cells, budget, sample)
     harm = damage(cells, budget, sample)
-    curve = _by_size(harm, coalitions)
-    resistance = 1 - np.clip(taken.max(axis=(1, 2)), 0, 1)
+    gained, cut = found(cells, budget, sample)
+    scripted, curve = _by_size(harm, coalitions), reach(harm, cut, coalitions)
+    most = np.clip(taken.max(axis=(1, 2)), 0, 1)
+    resistance = 1 - np.clip(np.maximum(most, gained), 0, 1)
     neutrality = _spared(curve, budget)
     quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
     attacked = np.minimum(quality, _attacked_quality(cells, budget, sample))
@@ -101,8 +116,63 @@ def score(
         np.min(counted, axis=0),
         _spared(_by_size(_damage_at_equal_stake(cells, sample), by_stake()), budget),
         curve,
-        _worst_sybil(taken[0], suite, budget),
-        _worst_neutrality(harm[0], curve[0], suite, coalitions, budget),
+        SEARCH if gained[0] > most[0] + NOTHING else _worst_sybil(taken[0], suite, budget),
+        SEARCH
+        if neutrality[0] < _spared(scripted, budget)[0] - NOTHING
+        else _worst_neutrality(harm[0], curve[0], suite, coalitions, budget),
+        _replayed(cells, budget, replayed, float(resistance[0]), curve[:1]),
+    )
+
+
+def found(cells: Cell, budget: Budget, sample: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what the searches within the budget reach: the gain (b,), and the harm (b, sizes).
+
+    It is the mean over worlds of the worst found in each; minus infinity where nothing was
+    searched, or where a coalition cannot pay for its identities.
+    """
+    searched = cells.found_identities[0] <= budget.identities
+    harm, extra, means, _ = np.moveaxis(_mean(sample, cells.found[:, searched]), -1, 0)
+    spent = _mean(sample, (cells.found[..., 1] * cells.found[..., 2])[:, searched, 0])
+    gain = harm[:, :, 0] - budget.identity_cost * spent
+    affordable = budget.identity_cost * extra <= means + NOTHING
+    cut = np.where(affordable, harm, -np.inf)[:, :, 1:]
+    return gain.max(axis=1, initial=-np.inf), cut.max(axis=1, initial=-np.inf)
+
+
+def late(cells: Cell, budget: Budget) -> float:
+    """Return what the last tenth of the evaluations gained, mean over worlds, at most."""
+    searched = cells.found_identities[0] <= budget.identities
+    gained = cells.found[:, searched, :, 3]
+    return float(gained.mean(axis=0).max()) if gained.size else 0.0
+
+
+def reach(harm: FloatArray, cut: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
+    """Return D(b), b = 1 to 10: the worst that plays (b, c, q) and searches (b, sizes) do."""
+    return np.maximum(_by_size(harm, coalitions), _reached(cut))
+
+
+def _replayed(
+    cells: Cell,
+    budget: Budget,
+    replayed: Sequence[FloatArray],
+    resistance: float,
+    curve: FloatArray,
+) -> tuple[float, float] | None:
+    """Return Sybil resistance and neutrality if what was found against others counted."""
+    if not len(replayed):
+        return None
+    searched = cells.found_identities[0] <= budget.identities
+    worst = np.mean(replayed, axis=0)[searched].max(axis=0)
+    cut = np.maximum(curve, _reached(worst[None, 1:]))
+    return min(resistance, 1 - float(np.clip(worst[0], 0, 1))), float(_spared(cut, budget)[0])
+
+
+def _reached(cut: FloatArray) -> FloatArray:
+    """Return the worst that coalitions of at most 1 to 10 principals were found to do."""
+    sizes = np.array(SEARCHED)
+    return np.stack(
+        [cut[:, sizes <= b].max(axis=1, initial=0.0) for b in range(1, LARGEST_COALITION + 1)],
+        axis=1,
     )
 
 

@@ -21,6 +21,8 @@ import numpy as np
 from trilemma.cells import Cell
 from trilemma.errors import DataError, UsageError
 from trilemma.model import AnyArray
+from trilemma.search import Witnessed
+from trilemma.search.keeping import from_arrays, to_arrays
 from trilemma.specs import parameters
 from trilemma.twins import Coalition
 
@@ -64,6 +66,15 @@ class Store:
     def save(self, key: str, number: int, cell: Cell) -> None:
         """Keep a finished cell."""
         self.keep(key, str(number), {f.name: getattr(cell, f.name) for f in fields(Cell)})
+
+    def load_found(self, key: str, number: int) -> list[Witnessed]:
+        """Return what was found against one mechanism in one world; nothing where missing."""
+        return from_arrays(self.find(key, f"{number}-found") or {})
+
+    def save_found(self, key: str, number: int, found: Sequence[Witnessed]) -> None:
+        """Keep what was found against one mechanism in one world."""
+        if found:
+            self.keep(key, f"{number}-found", to_arrays(found))
 
     def load_coalitions(self, key: str) -> list[Coalition] | None:
         """Return the coalitions that were tried against one mechanism; None if not known yet."""
@@ -128,10 +139,21 @@ def _refuse_other_run(path: Path, asked: dict[str, Any], fixed: Sequence[str]) -
         raise DataError(f"{path}: not a run of this program; choose another folder") from error
     for key in fixed:
         if found[key] != json.loads(json.dumps(asked[key])):
+            before, now = _differing(found[key], asked[key])
             raise UsageError(
-                f"{path.parent} holds a run with {key} {found[key]}, not {asked[key]}; "
-                "choose another folder"
+                f"{path.parent} holds a run with {key} {before}, not {now}; choose another folder"
             )
+
+
+def _differing(before: object, now: object) -> tuple[object, object]:
+    """Return what differs: of two mappings, only the entries that are not in both."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return before, now
+    return _beyond(before, now), _beyond(now, before)
+
+
+def _beyond(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {key: it for key, it in one.items() if key not in other or other[key] != it}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

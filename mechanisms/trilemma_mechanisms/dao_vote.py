@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence, share, spoken, takes_batches
+from trilemma_mechanisms.influence import (
+    pay_by_influence,
+    share,
+    spoken,
+    stages_by_influence,
+    takes_batches,
+)
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["DaoVote"]
@@ -34,6 +41,14 @@ class DaoVote:
         The rule that turns the electorate's weights into pay.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "quorum": (0.25, 0.5, 0.75),
+        "threshold": (0.5, 0.67),
+    }
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "simple majority": {"quorum": 0.5, "threshold": 0.5}
+    }
+
     electorate: Literal["identity", "stake"] = "identity"
     quorum: float = 0.5
     threshold: float = 0.5
@@ -53,7 +68,7 @@ class DaoVote:
         return takes_batches(self.inner)
 
     def __call__(self, epoch: Epoch) -> Rewards:
-        power = epoch.stake if self.electorate == "stake" else np.ones_like(epoch.stake, np.int64)
+        power = self.influence(epoch)
         rewards = pay_by_influence(self.inner, epoch, power)
         if not spoken(epoch.votes):
             return rewards
@@ -62,6 +77,16 @@ class DaoVote:
         else:
             suspended = np.stack([*map(self.suspended, power, epoch.votes)])
         return Rewards(_withheld(rewards.miners, suspended), rewards.validators, rewards.carry)
+
+    def influence(self, epoch: Epoch) -> AnyArray:
+        """Return what stands in for stake, (n,)."""
+        return epoch.stake if self.electorate == "stake" else np.ones_like(epoch.stake, np.int64)
+
+    def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
+        """Return `influence` (n,), the stages of the rule that sees it, and `suspended` (m,)."""
+        power = self.influence(epoch)
+        stages = stages_by_influence(self.inner, epoch, power)
+        return {**stages, "suspended": self.suspended(power, epoch.votes)}
 
     def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
         """Return which miners (m,) the ballots (n, m) suspend, voters counting `power` (n,)."""

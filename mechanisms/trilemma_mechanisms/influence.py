@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
-__all__ = ["pay_by_influence", "share", "spoken", "takes_batches"]
+__all__ = ["pay_by_influence", "share", "spoken", "stages_by_influence", "takes_batches"]
 
 
 def pay_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> Rewards:
@@ -16,6 +18,13 @@ def pay_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> Rew
     """
     answer = inner(epoch.replace(stake=influence))
     return answer if isinstance(answer, Rewards) else Rewards(answer, share(influence))
+
+
+def stages_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> dict[str, AnyArray]:
+    """Return `influence` (n,), in shares, and the stages of the mechanism that sees it."""
+    offered: Any = getattr(inner, "stages", None)
+    stages = {} if offered is None else offered(epoch.replace(stake=influence))
+    return {"influence": share(influence), **stages}
 
 
 def share(amounts: AnyArray) -> FloatArray:

@@ -5,12 +5,14 @@ Source: Lalley and Weyl 2018 (quadratic voting); power 1/2 on stake as in Gitcoi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from trilemma.model import Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence, takes_batches
+from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.influence import pay_by_influence, stages_by_influence, takes_batches
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["Quadratic"]
@@ -28,6 +30,11 @@ class Quadratic:
         The rule that sees the transformed stake.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "power": (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1)
+    }
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {"square root": {"power": 0.5}}
+
     power: float = 0.5
     inner: Mechanism = field(default_factory=Yuma)
 
@@ -41,9 +48,16 @@ class Quadratic:
         return takes_batches(self.inner)
 
     def __call__(self, epoch: Epoch) -> Rewards:
+        return pay_by_influence(self.inner, epoch, self.influence(epoch))
+
+    def influence(self, epoch: Epoch) -> AnyArray:
+        """Return what stands in for stake, (n,)."""
         if self.power == 1:
-            return pay_by_influence(self.inner, epoch, epoch.stake)  # whole stakes stay whole
+            return epoch.stake  # whole stakes stay whole
         largest = epoch.stake.max(axis=-1, keepdims=True)
         stake = epoch.stake / np.where(largest > 0, largest, 1)
-        influence = np.where(stake > 0, stake**self.power, 0.0)
-        return pay_by_influence(self.inner, epoch, influence)
+        return np.where(stake > 0, stake**self.power, 0.0)
+
+    def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
+        """Return `influence` (n,) and the stages of the rule that sees it."""
+        return stages_by_influence(self.inner, epoch, self.influence(epoch))

@@ -5,12 +5,14 @@ Source: Lui and Sun 2025, arXiv 2507.02951 (a cap at the 88th percentile of wall
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence, takes_batches
+from trilemma_mechanisms.influence import pay_by_influence, stages_by_influence, takes_batches
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["StakeCapped"]
@@ -31,6 +33,11 @@ class StakeCapped:
         The rule that sees the capped stake.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "percentile": (50, 60, 70, 75, 80, 84, 88, 92, 96, 100)
+    }
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {"88th percentile": {"percentile": 88}}
+
     cap: float | None = None
     percentile: float = 88
     inner: Mechanism = field(default_factory=Yuma)
@@ -47,12 +54,18 @@ class StakeCapped:
         return takes_batches(self.inner)
 
     def __call__(self, epoch: Epoch) -> Rewards:
+        return pay_by_influence(self.inner, epoch, self.influence(epoch))
+
+    def influence(self, epoch: Epoch) -> AnyArray:
+        """Return what stands in for stake, (n,)."""
         set_weights = np.asarray(epoch.weights.any(axis=-1))
         if epoch.stake.ndim == 1:
-            capped = self._capped(epoch.stake, set_weights)
-        else:
-            capped = np.stack([*map(self._capped, epoch.stake, set_weights)])
-        return pay_by_influence(self.inner, epoch, capped)
+            return self._capped(epoch.stake, set_weights)
+        return np.stack([*map(self._capped, epoch.stake, set_weights)])
+
+    def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
+        """Return `influence` (n,) and the stages of the rule that sees it."""
+        return stages_by_influence(self.inner, epoch, self.influence(epoch))
 
     def _capped(self, stake: AnyArray, set_weights: AnyArray) -> AnyArray:
         if self.cap is not None:

@@ -65,6 +65,17 @@ def compare(
     ] = 64,
     identity_cost: Annotated[float, typer.Option(help="Price of each beyond the first.")] = 0.0,
     insiders: Annotated[str, typer.Option(help="Coalition sizes judged.")] = "1,3,5",
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="An attack beside every registered one: name, module:family or ./file.py:family; "
+            "repeatable.",
+        ),
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(help="Of the adaptive search, by world and score; 0: scripted plays.")
+    ] = 500,
     xi: Annotated[float, typer.Option(help="The validators' part of all pay.")] = 0.5,
     seed: Seed = 0,
     workers: Workers = None,
@@ -78,7 +89,7 @@ def compare(
         from trilemma.model import Budget
 
         sizes = tuple(int(size) for size in numbers("--insiders", insiders, whole=True))
-        budget = Budget(attacker_stake, identities, identity_cost, sizes)
+        budget = Budget(attacker_stake, identities, identity_cost, sizes, evaluations=evaluations)
         preset = {
             "stake": stake,
             "validators": validators,
@@ -86,7 +97,7 @@ def compare(
             "attacker_work": attacker_work,
         }
         given = {name: value for name, value in preset.items() if value is not None}
-        source = _source(network, given, noise=noise, clone_detection=clone_detection)
+        source = source_of(network, given, noise=noise, clone_detection=clone_detection)
         place = target(json)
         # What a plug-in prints must not end up between the data.
         with bar(quiet) as progress, redirect_stdout(sys.stderr):
@@ -99,13 +110,15 @@ def compare(
                 seed=seed,
                 workers=workers,
                 out=out,
+                attacks=attack,
                 progress=progress,
             )
         say(str(report), report.to_json(), place)
         fail_if([failure.reason for failure in report.failures])
 
 
-def _source(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:
+def source_of(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:
+    """Return where worlds come from: a real network if there is one, else a preset."""
     from trilemma.importers import read
     from trilemma.worlds import Imported, Preset
 

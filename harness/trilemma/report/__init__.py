@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from trilemma.model import Budget
 from trilemma.report.model import Row, Side
 from trilemma.report.tables import markdown, text
 from trilemma.report.verdict import verdict
+from trilemma.witness import Witness
 
 __all__ = ["Failure", "Report", "Row", "Side"]
 
@@ -18,7 +19,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Failure:
-    """A mechanism that is missing from the table, and why."""
+    """A mechanism that is missing from the table, or an attack that was left out, and why."""
 
     label: str
     reason: str
@@ -35,11 +36,15 @@ class Report:
     rows : tuple of Row
         In the order asked.
     failures : tuple of Failure
+    attacks : tuple of str
+        Those whose plays were tried.
     worlds, plays, calls : int
         Worlds drawn, plays tried in each, mechanism calls made in this run (cells that were
         already there cost none).
     equal_stake, knows_quality : bool
         Whether everybody holds the same; whether quality is the truth or a reference.
+    witnesses : tuple of Witness
+        The worst play of every score that some play lowers; `replay` makes it again.
     """
 
     seed: int
@@ -47,11 +52,13 @@ class Report:
     world: dict[str, object]
     rows: tuple[Row, ...]
     failures: tuple[Failure, ...]
+    attacks: tuple[str, ...]
     worlds: int
     plays: int
     calls: int
     equal_stake: bool
     knows_quality: bool
+    witnesses: tuple[Witness, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return text(self)
@@ -72,6 +79,7 @@ class Report:
             "seed": self.seed,
             "budget": asdict(self.budget),
             "world": self.world,
+            "attacks": list(self.attacks),
             "mechanisms": [row.to_json() for row in self.rows],
         }
         return json.dumps(whole, indent=2, allow_nan=False) + "\n"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from trilemma.scores import SEARCH
 from trilemma.statistics import Interval
 
 __all__ = ["Row", "Side"]
+
+SEARCHED_SCORES = ("sybil_resistance", "neutrality")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Side:
     neutrality_equal : Interval
         Neutrality if stake were equal and identities verified.
     worst_sybil_play, worst_neutrality_play : str
+        "search" where the adaptive search set the score.
+    replayed : tuple of float, or None
+        Sybil resistance and neutrality if what was found against the other mechanisms counted.
     cutoff : tuple of (int, float)
         The curve (b, D(b)).
     cutoff_number : int or None
@@ -42,10 +48,22 @@ class Side:
     neutrality_equal: Interval
     worst_sybil_play: str
     worst_neutrality_play: str
+    replayed: tuple[float, float] | None
     cutoff: tuple[tuple[int, float], ...]
     cutoff_number: int | None
     best: float
     ranks: tuple[int, int]
+
+    @property
+    def set_by(self) -> tuple[str, str]:
+        """What set Sybil resistance and neutrality: a scripted `play`, or the `search`."""
+        first, second = (SEARCH if it == SEARCH else "play" for it in self.worst_plays)
+        return first, second
+
+    @property
+    def worst_plays(self) -> tuple[str, str]:
+        """The plays that lower Sybil resistance and neutrality most."""
+        return self.worst_sybil_play, self.worst_neutrality_play
 
     def to_json(self) -> dict[str, Any]:
         """Return the part of the schema that is the same for both sides."""
@@ -57,6 +75,8 @@ class Side:
             "cutoff": [list(point) for point in self.cutoff],
             "cutoff_number": self.cutoff_number,
             "minimum": self.minimum.value,
+            "set_by": dict(zip(SEARCHED_SCORES, self.set_by, strict=True)),
+            "replayed": self.replayed and dict(zip(SEARCHED_SCORES, self.replayed, strict=True)),
         }
 
 

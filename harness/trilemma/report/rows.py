@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from trilemma import registry
 from trilemma.cells import Cell, Suite
+from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray, Mechanism
 from trilemma.report.model import Row, Side
-from trilemma.scores import NOTHING, Scores, clone_sweep, cutoff_number, score
+from trilemma.scores import Scores, clone_sweep, cutoff_number, late, score
 from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
 from trilemma.worlds import Source
@@ -21,9 +24,29 @@ __all__ = ["Measured", "rows_of"]
 UNSTAKED = 0.1  # distance of validators' pay from stake that is worth a flag
 BURNT = 0.01
 LABELS = 1e-9
+LATE = 5e-3  # a gain that shows in the table
 
-Measured = tuple[str, Mechanism, Sequence[Coalition], Cell]
-"""A label, its mechanism, the coalitions tried, and the cells stacked over worlds."""
+
+class Measured(NamedTuple):
+    """What is known of one mechanism.
+
+    Parameters
+    ----------
+    label : str
+    mechanism : Mechanism
+    coalitions : sequence of Coalition
+        Those that were tried.
+    cells : Cell
+        Stacked over worlds.
+    replayed : sequence of ndarray
+        By world, what was found against others does to it, as `trilemma.replays` returns it.
+    """
+
+    label: str
+    mechanism: Mechanism
+    coalitions: Sequence[Coalition]
+    cells: Cell
+    replayed: Sequence[FloatArray] = ()
 
 
 @dataclass(frozen=True)
@@ -78,10 +101,11 @@ def rows_of(
 
 
 def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) -> _Judged:
-    label, mechanism, coalitions, cells = measured
+    label, mechanism, coalitions, cells, replayed = measured
     sample = resamples(cells.paid.size)
+    judge = partial(score, knows_quality=source.knows_quality, replayed=replayed)
     verified, free = (
-        score(cells, suite, coalitions, within, sample, knows_quality=source.knows_quality)
+        judge(cells, suite, coalitions, within, sample)
         for within in (replace(budget, identities=1), budget)
     )
     sweep = clone_sweep(cells, suite, budget, interval(free.sybil_resistance).value)
@@ -90,7 +114,7 @@ def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) ->
         mechanism,
         (verified, free),
         float(cells.tau.mean()),
-        tuple(_flags(cells)),
+        (*_flags(cells), *_unconverged(cells, budget, (verified, free))),
         tuple(point for point in sweep if point[0] < source.clone_detection),
     )
 
@@ -136,6 +160,7 @@ def _side(scores: Scores, identities: int, best: float, ranks: tuple[int, int]) 
         neutrality_equal=interval(scores.neutrality_equal),
         worst_sybil_play=scores.worst_sybil_play,
         worst_neutrality_play=scores.worst_neutrality_play,
+        replayed=scores.replayed,
         cutoff=tuple((size, float(cut)) for size, cut in enumerate(curve, start=1)),
         cutoff_number=cutoff_number(curve),
         best=best,
@@ -154,6 +179,23 @@ def _pareto(sides: Sequence[Side]) -> list[bool]:
         not any((other >= point).all() and (other > point + 1e-9).any() for other in points)
         for point in points
     ]
+
+
+def _unconverged(cells: Cell, budget: Budget, sides: Sequence[Scores]) -> Iterator[str]:
+    """Say what makes the search look as if more evaluations would find worse."""
+    if (gained := late(cells, budget)) > LATE:
+        yield (
+            f"the search still found {gained:.3f} more in the last tenth of its evaluations; "
+            "raise --evaluations"
+        )
+    for side, count in zip(sides, (1, budget.identities), strict=True):
+        own = float(side.sybil_resistance[0]), interval(side.neutrality).value
+        for name, mine, other in zip(("SR", "CN"), own, side.replayed or own, strict=True):
+            if other < mine - LATE:
+                yield (
+                    f"what was found against another mechanism brings {name} at K = {count} down "
+                    f"to {other:.3f}, its own search to {mine:.3f}; raise --evaluations"
+                )
 
 
 def _flags(cells: Cell) -> Iterator[str]:

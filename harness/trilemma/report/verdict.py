@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from trilemma.scores import NOTHING
+from trilemma.checks import NOTHING
 
 if TYPE_CHECKING:
     from trilemma.report import Report, Row, Side
@@ -28,10 +28,18 @@ def verdict(report: Report) -> list[str]:
         )
     notes += [f"{row.label}: {flag}." for row in report.rows for flag in row.flags]
     notes += [f"{failure.label} is missing: {failure.reason}" for failure in report.failures]
+    searched = report.budget.evaluations
     notes.append(
         f"{report.calls:,} mechanism calls: {report.plays} plays in each of "
-        f"{report.worlds} worlds, seed {report.seed}."
+        f"{report.worlds} worlds, "
+        + (f"then a search of {searched} evaluations for each score, " if searched else "")
+        + f"seed {report.seed}."
     )
+    if report.witnesses:
+        notes.append(
+            "With --out RUN the worst plays are kept as RUN/witnesses/*.json: trilemma replay, "
+            "explain and minimise show what each does."
+        )
     return notes
 
 

@@ -54,24 +54,27 @@ def pay(
 
 def pay_batch(rule: Yuma, batch: Epoch, numbers: Float) -> Rewards:
     """Return what first epochs (b, ...) pay."""
-    network, stakes = batch.weights, list(batch.stake)
+    network, count = batch.weights, len(batch.weights)
     shared = network.strides[0] == 0
+    # Stake that is the same everywhere is counted once: 10 us an epoch.
+    stakes = list(batch.stake[:1] if batch.stake.strides[0] == 0 else batch.stake)
     weights = numbers.set_weights(network[:1] if shared else network)[:, None]
     # Shares are scaled twice, as `Accounts` does: the same bits as alone.
     share = np.stack([kernels.normalised(numbers.share(stake)) for stake in stakes])
     units = np.stack([kernels.stake_units(stake, numbers.bits) for stake in stakes])
     needed = [kernels.needed_support(rule.kappa, int(row.sum(dtype=np.int64))) for row in units]
-    done = _outcome(len(stakes), weights, bonds=0)
+    share = _for_each(count, share)
+    done = _outcome(count, weights, bonds=0)
     kernels.plays(
         np.ascontiguousarray(weights),
         share[:, None],
-        units[:, None],
-        np.array(needed, units.dtype)[:, None],
+        _for_each(count, units)[:, None],
+        _for_each(count, np.array(needed, units.dtype)[:, None]),
         np.empty((0, *weights.shape[2:]), weights.dtype),
         np.zeros(weights.shape[3] if shared else 0, weights.dtype),
         rule.settings,
         0,
-        len(stakes),
+        count,
         done,
     )
     incentive, dividends = done.incentive[:, 0], done.dividends[:, 0]
@@ -81,6 +84,10 @@ def pay_batch(rule: Yuma, batch: Epoch, numbers: Float) -> Rewards:
 
 
 NOWHERE = np.zeros(0)
+
+
+def _for_each(count: int, rows: AnyArray) -> AnyArray:
+    return rows if len(rows) == count else np.repeat(rows, count, axis=0)
 
 
 def _outcome(plays: int, weights: AnyArray, bonds: int) -> kernels.Outcome:

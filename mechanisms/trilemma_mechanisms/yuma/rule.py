@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -91,6 +92,11 @@ class Yuma:
     validators are paid by stake and the miners' pool is burnt. When nobody earns dividends,
     the validators' pool is burnt; the chain gives it to the miners, as `stages` tells.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, ...]]] = {
+        "kappa": (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.67, 0.75)
+    }
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {"majority of stake": {"kappa": 0.5}}
 
     kappa: float = 0.5
     bonds_penalty: float = 1.0
