@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from trilemma import Report, compare, load, simulate
+from trilemma import Budget, Report, compare, load, simulate, sweep
 from trilemma.contract import call
 from trilemma.dynamics import dynamics
 from trilemma.dynamics.scenarios import moving
 from trilemma.model import Epoch, Mechanism
-from trilemma.report.figures import draw_dividends, draw_map
+from trilemma.report.figures import draw_dividends, draw_map, draw_sweep
 from trilemma.retention import retention_map
 from trilemma.sides import Experiment
 
@@ -76,6 +76,43 @@ def rivals() -> str:
     draw_map(answer, str(FIGURES / "retention.svg"))
     command = f"`trilemma map {' '.join(RIVALS)} --seeds {SEEDS}`:"
     return "\n".join([command, "", answer.to_markdown(), *(f"* {it}" for it in answer.notes), ""])
+
+
+SEARCHES = (0, 500, 5000)
+
+
+def searches() -> str:
+    """Return what scores are with no search, with the default one and with a long one."""
+    lines = ["| mechanism | K | " + " | ".join(f"SR, {it:,}" for it in SEARCHES) + " | "]
+    lines[0] += " | ".join(f"CN, {it:,}" for it in SEARCHES) + " |"
+    lines += ["| --- | ---: " + "| ---: " * 2 * len(SEARCHES) + "|"]
+    reports = [
+        compare(RIVALS, worlds=8, budget=Budget(evaluations=evaluations))
+        for evaluations in SEARCHES
+    ]
+    for rows in zip(*(report.rows for report in reports), strict=True):
+        for sides in (
+            [row.verified for row in rows],
+            [row.free for row in rows],
+        ):
+            scores = [side.sybil_resistance.value for side in sides]
+            scores += [side.neutrality.value for side in sides]
+            cells = [
+                f"`{rows[0].label}`",
+                str(sides[0].identities),
+                *(f"{it:.4f}" for it in scores),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    note = "Scores by evaluations; `root-2024`, 8 worlds."
+    return "\n".join([note, "", *lines, ""])
+
+
+def identity_prices() -> str:
+    """Return where the order turns over as identities get dearer, and draw the curves."""
+    answer = sweep(RIVALS, over="identity_cost", values="0..0.1")
+    draw_sweep(answer, str(FIGURES / "identity-cost.svg"))
+    command = f"$ trilemma sweep {' '.join(RIVALS)} --identity-cost 0..0.1"
+    return f"```text\n{command}\n{answer}\n```\n"
 
 
 def time_pays() -> str:
@@ -214,6 +251,8 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "retention": ("docs/yuma.md", retention),
     "rivals": ("docs/yuma.md", rivals),
     "time": ("docs/yuma.md", time_pays),
+    "search": ("docs/search.md", searches),
+    "sweep": ("docs/sweeps.md", identity_prices),
     "speed": ("docs/benchmarks.md", speed),
     "ratios": ("docs/benchmarks.md", ratios),
     "benchmarks": ("README.md", benchmarks),

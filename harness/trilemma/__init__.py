@@ -12,12 +12,14 @@ from trilemma.chain import Chain, Csr
 from trilemma.compare import compare
 from trilemma.dynamics import simulate
 from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
+from trilemma.frontier import frontier
 from trilemma.importers import read
 from trilemma.model import Budget, Epoch, Mechanism, Play, Rewards, World
 from trilemma.registry import load, names
 from trilemma.report import Report
 from trilemma.retention import retention_map
 from trilemma.sparse import Sparse
+from trilemma.sweep import sweep
 from trilemma.worlds import Imported, Preset
 
 __all__ = [
@@ -39,11 +41,13 @@ __all__ = [
     "UsageError",
     "World",
     "compare",
+    "frontier",
     "load",
     "names",
     "read",
     "retention_map",
     "simulate",
+    "sweep",
 ]
 
 PLUGIN_API = 1

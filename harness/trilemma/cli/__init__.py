@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from trilemma.cli import catalogue, comparison, dynamics, map
+from trilemma.cli import catalogue, comparison, dynamics, frontier, map, sweep, witness
 from trilemma.cli.shell import app
 
-__all__ = ["app", "catalogue", "comparison", "dynamics", "main", "map"]
+__all__ = [
+    "app",
+    "catalogue",
+    "comparison",
+    "dynamics",
+    "frontier",
+    "main",
+    "map",
+    "sweep",
+    "witness",
+]
 
 
 def main() -> None:
