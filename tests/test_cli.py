@@ -20,7 +20,7 @@ from trilemma import registry
 from trilemma.cli import app
 from trilemma.executor import CAN_FORK
 
-SMALL = ("--validators=14", "--miners=20", "--worlds=3", "--identities=4")
+SMALL = ("--validators=14", "--miners=20", "--worlds=3", "--identities=4", "--evaluations=40")
 QUICK = ("--stake=equal", "--validators=4", "--miners=5", "--worlds=2", "--identities=2")
 
 RULES = '''
@@ -158,7 +158,7 @@ def test_the_table_is_on_stdout_and_stderr_is_silent() -> None:
 def test_every_option_reaches_the_comparison() -> None:
     options = (
         "--noise 0.2 --clone-detection 0.5 --attacker-work 0.5 --attacker-stake 0.1 "
-        "--identity-cost 0.01 --insiders 2,4 --xi 0.4 --seed 7 --workers 1"
+        "--identity-cost 0.01 --insiders 2,4 --evaluations 30 --xi 0.4 --seed 7 --workers 1"
     )
     _, out, _ = asked("compare", "uniform", *QUICK, *options.split(), "--json", "-")
     found = json.loads(out)
@@ -169,7 +169,7 @@ def test_every_option_reaches_the_comparison() -> None:
         "identity_cost": 0.01,
         "insiders": [2, 4],
         "epochs": 1,
-        "evaluations": 0,
+        "evaluations": 30,
     }
     assert found["world"] == {
         "stake": "equal",
@@ -195,6 +195,8 @@ SIDE = {
     "cutoff": [(int, float)],
     "cutoff_number": {int, NoneType},
     "minimum": float,
+    "set_by": {"sybil_resistance": str, "neutrality": str},
+    "replayed": {dict, NoneType},
 }
 SCHEMA = {
     "schema": int,
@@ -208,6 +210,7 @@ SCHEMA = {
         "evaluations": int,
     },
     "world": dict,
+    "attacks": [str],
     "mechanisms": [
         {
             "name": str,
@@ -486,7 +489,11 @@ def test_a_plugin_that_fails_to_import_is_named_and_the_others_are_scored() -> N
 
 def cells() -> dict[Path, int]:
     """Return the finished cells; a file that is written again has another number."""
-    return {path: path.stat().st_ino for path in Path("run/cells").glob("*/[0-9]*.npz")}
+    return {
+        path: path.stat().st_ino
+        for path in Path("run/cells").glob("*/[0-9]*.npz")
+        if not path.stem.endswith(("-found", "-replayed"))
+    }
 
 
 COMPARE = ("compare", *SMALL)

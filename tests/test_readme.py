@@ -32,7 +32,7 @@ def part(page: str, name: str) -> str:
 
 
 def numbers(row: list[str]) -> list[float]:
-    return [float(cell.split("±")[0]) for cell in row[1:] if cell != "-"]
+    return [float(cell.split("±")[0]) for cell in row[1:] if cell[0].isdigit()]
 
 
 def test_the_table_is_what_the_default_comparison_prints() -> None:
