@@ -30,6 +30,7 @@ from trilemma.search import (
     Start,
     Value,
     Witnessed,
+    evolution,
     take_turns,
     worst_play,
 )
@@ -287,3 +288,11 @@ def test_a_rule_that_fails_under_the_search_is_named() -> None:
 
     with pytest.raises(PluginError, match="fragile"):
         worst_play(fragile, SMALL.sybil(1), budget=Budget(evaluations=2000), stakes=(0.3,))
+
+
+def test_a_brood_that_would_not_fit_is_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = from_honesty(load("stake_weighted"), SMALL.sybil(3), 150)
+    monkeypatch.setattr(evolution, "AT_ONCE", 1)
+    parts = from_honesty(load("stake_weighted"), SMALL.sybil(3), 150)
+    assert parts.value.harm == pytest.approx(whole.value.harm, abs=1e-12)
+    assert parts.at == whole.at

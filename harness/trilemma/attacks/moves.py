@@ -135,7 +135,7 @@ def match_peers(world: World, margin: float) -> World:
     middle = np.take_along_axis(descending, enough.argmax(axis=0)[None], axis=0)
     report = (1 + margin) * np.take_along_axis(world.weights[peers], middle, axis=0)
     report[:, world.own_miners] = 0
-    report[:, world.own_miners] = max(0.0, 1 - report.sum()) / world.own_miners.size
+    report[:, world.own_miners] = max(0.0, 1 - report.sum()) / max(world.own_miners.size, 1)
     return _report(world, np.repeat(normalised(report), world.own_validators.size, axis=0))
 
 

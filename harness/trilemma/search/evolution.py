@@ -19,7 +19,8 @@ from trilemma.search.structure import Structure, other
 
 __all__ = ["Found", "Ground", "Search", "Start", "take_turns"]
 
-BROOD = 16  # plans asked at once: a batch of them stays in the cache
+BROOD = 16  # plans asked at once: 46 us an evaluation at 64 x 128, 56 with 8
+AT_ONCE = 1 << 26  # bytes of weights that are put together at once
 PATIENCE = 12  # broods without a gain before the search starts again elsewhere
 EXPLORING = 0.4  # part of the broods that say something unlike what was said before
 STRUCTURAL = 0.2  # part of the broods that try other identities or another stake share
@@ -119,7 +120,7 @@ class Search:
             self._attempt, self._idle = self._attempt + 1, 0
             self._current = self._restart()
         plans, strict = self.ground.brood(self._current.plan, self._draw)
-        values = self.ground.ask(self.entrant, plans.first(count))
+        values = self.ground.ask(self.entrant, plans.part(0, count))
         if values is not None:
             self._choose(plans, values, strict, cost)
         spent = self.best.evaluations + count * cost
@@ -200,6 +201,17 @@ class Ground:
     def ask(self, entrant: Entrant, plans: Plan) -> list[Value] | None:
         """Return how far several plans get; None where the mechanism has failed."""
         arena, _ = self.arena(plans.structure)
+        bytes_each = sum(scene.epoch.weights.nbytes for scene in arena.scenes)
+        size = max(1, AT_ONCE // bytes_each)
+        values: list[Value] = []
+        for start in range(0, len(plans.place), size):
+            part = self._asked(entrant, arena, plans.part(start, start + size))
+            if part is None:
+                return None
+            values += part
+        return values
+
+    def _asked(self, entrant: Entrant, arena: Arena, plans: Plan) -> list[Value] | None:
         by_world = arena.epochs(plans)
         pays = entrant.pays([epoch for epochs in by_world for epoch in epochs])
         if pays is None:

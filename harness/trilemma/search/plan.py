@@ -106,9 +106,9 @@ class Plan:
         """Return as many plans like this one."""
         return self._each(lambda array: np.repeat(array[None], count, axis=0))
 
-    def first(self, count: int) -> Plan:
-        """Return the first of several plans."""
-        return self._each(lambda array: array[:count])
+    def part(self, start: int, stop: int) -> Plan:
+        """Return some of several plans, those from `start` to before `stop`."""
+        return self._each(lambda array: array[start:stop])
 
     def at(self, index: int) -> Plan:
         """Return one of several plans."""

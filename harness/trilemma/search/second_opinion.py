@@ -60,7 +60,7 @@ def second_opinion(
         steps = strategy.ask()
         plans = _stepped(start.plan, steps)
         count = min(len(steps), (evaluations - spent) // cost)
-        values = ground.ask(entrant, plans.first(count))
+        values = ground.ask(entrant, plans.part(0, count))
         if values is None:
             return best
         worths = [goal.worth(value) for value in values]

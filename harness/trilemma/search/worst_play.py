@@ -35,6 +35,9 @@ def worst_play(
 ) -> tuple[Found, Start]:
     """Search for the worst that a world's adversary can do against a mechanism.
 
+    It starts from the scripted plays of every registered attack that can be made in this world:
+    who owns no miner cannot clone its work.
+
     Parameters
     ----------
     mechanism : str or Mechanism
