@@ -17,8 +17,9 @@ from trilemma.search import Found, Plan, Structure, Value, Witnessed
 from trilemma.search.arena import Arena
 from trilemma.search.goals import epochs_at
 from trilemma.search.keeping import from_arrays, to_arrays
-from trilemma.search.mutations import MUTATIONS, Sight, explored, mutated
+from trilemma.search.mutations import MUTATIONS, explored, mutated
 from trilemma.search.resizing import resized
+from trilemma.search.sight import Sight
 from trilemma.search.structure import other, staged
 from trilemma.twins import TwinTest, members
 

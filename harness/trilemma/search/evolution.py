@@ -12,9 +12,10 @@ import numpy as np
 from trilemma.entrant import Entrant
 from trilemma.search.arena import Arena
 from trilemma.search.goals import Goal, Value
-from trilemma.search.mutations import Sight, explored, mutated
+from trilemma.search.mutations import explored, mutated
 from trilemma.search.plan import Plan
 from trilemma.search.resizing import resized
+from trilemma.search.sight import Sight
 from trilemma.search.structure import Structure, other
 
 __all__ = ["Found", "Ground", "Search", "Start", "take_turns"]

@@ -1,75 +1,29 @@
 """Ways to change plans: few entries at once, blocks of miners, whole reports, other channels.
 
-Each changes several plans of one structure in place (a leading axis b in all arrays), and draws
-for each of them. All worlds of a plan are changed alike.
+Each takes several plans of one structure (a leading axis b in all arrays), draws for each of them,
+and returns others. All worlds of a plan are changed alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from trilemma.fields import normalised
-from trilemma.model import AnyArray, BoolArray, FloatArray, IntArray, World
+from trilemma.model import AnyArray, BoolArray, FloatArray, IntArray
 from trilemma.search.plan import Plan
-from trilemma.search.structure import held_seats
+from trilemma.search.sight import Sight
 
-__all__ = ["MUTATIONS", "Sight", "explored", "mutated"]
+__all__ = ["MUTATIONS", "explored", "mutated"]
 
-Mutation = Callable[[Plan, "Sight", np.random.Generator], Plan]
+Mutation = Callable[[Plan, Sight, np.random.Generator], Plan]
 
 FACTORS = np.array([0.0, 0.25, 0.5, 0.8, 1.25, 2.0, 4.0])
 PARTS = np.array([0.05, 0.1, 0.25, 0.5, 1.0])
 GRIDS = np.array([4.0, 16.0, 64.0, 65535.0])  # the last is how a chain stores weights
 TENURES = np.array([0.0, 1.0, 10.0, np.inf])
-
-
-@dataclass(frozen=True, eq=False)
-class Sight:
-    """What an adversary sees of its worlds, in the structure it has chosen.
-
-    Parameters
-    ----------
-    peers : ndarray, shape (w, m)
-        The stake-weighted mean of the others' reports.
-    order : ndarray of int, shape (m,)
-        Miners by that mean, in the first world, best first.
-    own : ndarray of int
-        Its own miners.
-    twins : tuple of int
-        The target and the other twin; empty where there are none.
-    seats : int
-        How many privileged seats it holds.
-    principals : ndarray of int, shape (q,)
-        Whose account each of its accounts is, numbered from 0.
-    """
-
-    peers: FloatArray
-    order: IntArray
-    own: IntArray
-    twins: tuple[int, ...]
-    seats: int
-    principals: IntArray
-
-    @classmethod
-    def of(cls, worlds: list[World]) -> Sight:
-        """Look at worlds that have the structure."""
-        world = worlds[0]
-        peers = np.stack([_mean_report(it) for it in worlds])
-        order = np.argsort(-peers[0], kind="stable")
-        _, principals = np.unique(world.validator_owner[world.own_validators], return_inverse=True)
-        held = held_seats(world).size
-        return cls(peers, order, world.own_miners, world.twins, held, principals)
-
-
-def _mean_report(world: World) -> FloatArray:
-    stake = world.stake.astype(np.float64)
-    stake[world.own_validators] = 0
-    total = stake.sum()
-    mean = stake @ world.weights / total if total > 0 else world.weights.mean(axis=0)
-    return np.asarray(mean)
 
 
 def nudge(plans: Plan, sight: Sight, draw: np.random.Generator) -> Plan:  # noqa: ARG001
@@ -91,9 +45,7 @@ def block(plans: Plan, sight: Sight, draw: np.random.Generator) -> Plan:
     b, _, q, m = plans.weights.shape
     start = draw.integers(0, m, (b, 1))
     length = 1 + draw.integers(0, max(1, m // 2), (b, 1))
-    rank = np.empty(m, np.int64)
-    rank[sight.order] = np.arange(m)
-    inside = (rank - start) % m < length
+    inside = (sight.rank - start) % m < length
     columns = np.where(inside, draw.choice(FACTORS, b)[:, None], 1.0)
     return _reporting(plans, plans.weights * columns[:, None, None], _who(b, q, draw))
 
@@ -285,9 +237,7 @@ def _who(b: int, q: int, draw: np.random.Generator) -> BoolArray:
 
 def _some(sight: Sight, b: int, m: int, draw: np.random.Generator) -> BoolArray:
     """Draw the miners to act on: own ones, all others, the target, or a run by merit; (b, m)."""
-    rank = np.empty(m, np.int64)
-    rank[sight.order] = np.arange(m)
-    away = (rank - draw.integers(0, m, b)[:, None]) % m
+    away = (sight.rank - draw.integers(0, m, b)[:, None]) % m
     run = away < 2 ** draw.integers(0, m.bit_length(), b)[:, None]
     own, target = np.isin(np.arange(m), sight.own), np.isin(np.arange(m), sight.twins[:1])
     kinds = [it for it in (own, ~own & ~np.isin(np.arange(m), sight.twins), target) if it.any()]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from trilemma.model import AnyArray, FloatArray, IntArray
-from trilemma.search.mutations import Sight
 from trilemma.search.plan import Plan
+from trilemma.search.sight import Sight
 from trilemma.search.structure import Structure
 
 __all__ = ["resized"]

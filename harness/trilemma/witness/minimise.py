@@ -14,9 +14,9 @@ from trilemma.fields import normalised
 from trilemma.model import BoolArray, FloatArray, Mechanism
 from trilemma.scene import Scene
 from trilemma.search.goals import epochs_at
-from trilemma.search.mutations import Sight
 from trilemma.search.plan import Plan
 from trilemma.search.resizing import resized
+from trilemma.search.sight import Sight
 from trilemma.search.structure import Structure, staged
 from trilemma.witness.witness import Witness
 
