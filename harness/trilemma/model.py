@@ -258,11 +258,12 @@ class World:
         return self._owned(self.miner_owner)
 
     def _owned(self, owner: IntArray) -> IntArray:
-        # np.isin takes 35 us at 64, ten times as long
-        mine = owner == self.adversary[0] if self.adversary else np.zeros(owner.size, np.bool_)
-        for principal in self.adversary[1:]:
-            mine |= owner == principal
-        return np.flatnonzero(mine)
+        if not self.adversary:
+            return np.zeros(0, np.int64)
+        # A table of principals: np.isin takes 35 us at 64, this 4, however many there are
+        plays = np.zeros(int(max(owner.max(initial=0), *self.adversary)) + 1, np.bool_)
+        plays[list(self.adversary)] = True
+        return np.flatnonzero(plays[owner])
 
     def relabelling(self) -> tuple[IntArray, IntArray]:
         """Which validator and which miner stands at each place that a mechanism sees."""

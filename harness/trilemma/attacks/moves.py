@@ -214,7 +214,7 @@ def vote(world: World) -> World:
 
 def order(world: World) -> World:
     """Order the suspension of the target twin from every seat the adversary holds."""
-    held = np.isin(world.validator_owner[world.seats], world.adversary)
+    held = (world.seats[:, None] == world.own_validators).any(axis=1)
     orders = np.zeros((world.seats.size, world.weights.shape[1]), np.int8)
     orders[held, world.twins[0]] = 1
     return replace(world, orders=orders)

@@ -41,7 +41,7 @@ def staged(world: World, structure: Structure) -> World:
 
 def held_seats(world: World) -> IntArray:
     """Return which seats the adversary holds."""
-    return np.flatnonzero(np.isin(world.seats, world.own_validators))
+    return np.flatnonzero((world.seats[:, None] == world.own_validators).any(axis=1))
 
 
 def other(
