@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from trilemma.search.sight import Sight
 
 __all__ = ["MUTATIONS", "explored", "mutated"]
 
-Mutation = Callable[[Plan, Sight, np.random.Generator], Plan]
+# A text: numpy.random is imported when it is first drawn from, 5 ms.
+Mutation: TypeAlias = "Callable[[Plan, Sight, np.random.Generator], Plan]"
 
 FACTORS = np.array([0.0, 0.25, 0.5, 0.8, 1.25, 2.0, 4.0])
 PARTS = np.array([0.05, 0.1, 0.25, 0.5, 1.0])
