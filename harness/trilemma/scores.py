@@ -116,7 +116,7 @@ def score(
         np.min(counted, axis=0),
         _spared(_by_size(_damage_at_equal_stake(cells, sample), by_stake()), budget),
         curve,
-        SEARCH if gained[0] > most[0] + NOTHING else _worst_sybil(taken[0], suite, budget),
+        SEARCH if min(gained[0], 1) > most[0] + NOTHING else _worst_sybil(taken[0], suite, budget),
         SEARCH
         if neutrality[0] < _spared(scripted, budget)[0] - NOTHING
         else _worst_neutrality(harm[0], curve[0], suite, coalitions, budget),

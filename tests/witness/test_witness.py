@@ -75,12 +75,14 @@ def test_every_score_that_some_play_lowers_has_a_witness(report: Report, files: 
     assert not [it for it in report.witnesses if it.mechanism == "stake_proportional"]
 
 
-def test_a_witness_of_a_score_of_one_world_shows_that_score() -> None:
-    budget = Budget(0.2, 4, evaluations=60)
+@pytest.mark.parametrize("price", [0.0, 0.001, 0.03])
+def test_a_witness_of_a_score_of_one_world_shows_that_score(price: float) -> None:
+    budget = Budget(0.2, 4, price, evaluations=60)
     report = compare(["yuma", "quadratic"], world=WORLD, worlds=1, budget=budget, workers=1)
     for row in report.rows:
         for side in (row.verified, row.free):
             taken = of(report, row.label, "sybil_resistance", side.identities)
+            assert taken.price == price
             assert 1 - min(taken.harm, 1) == pytest.approx(side.sybil_resistance.value, abs=1e-12)
             cut = of(report, row.label, "neutrality", side.identities)
             size = side.cutoff_number or 5

@@ -13,7 +13,7 @@ from trilemma.model import Epoch, FloatArray, World
 from trilemma.scene import Scene
 from trilemma.twins import TwinTest, loss, outcome_of
 
-__all__ = ["Cut", "Gain", "Goal", "Value"]
+__all__ = ["Cut", "Gain", "Goal", "Value", "affordable", "epochs_at", "net"]
 
 
 class Value(NamedTuple):
@@ -108,7 +108,7 @@ class Gain:
 
     def worth(self, value: Value) -> float:
         """Return the gain after identities are paid for."""
-        return value.harm - self.price * value.extra * value.means
+        return net(value, self.price)
 
 
 class Cut:
@@ -160,6 +160,11 @@ class Cut:
     def worth(self, value: Value) -> float:
         """Return the harm, if the coalition can pay for its identities."""
         return affordable(value, self.price)
+
+
+def net(value: Value, price: float) -> float:
+    """Return the gain of an attacker after its identities are paid for."""
+    return value.harm - price * value.extra * value.means
 
 
 def affordable(value: Value, price: float) -> float:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from trilemma.contract import copied
 from trilemma.model import Budget, FloatArray, Mechanism, Play, World
 from trilemma.scores import cutoff_number, damage, extraction, found, reach, within
 from trilemma.search import SEARCHED, Witnessed
+from trilemma.search.goals import affordable, net
 from trilemma.twins import Coalition, TwinTest, members
 from trilemma.witness.witness import Witness
 from trilemma.worlds import Source, world_seed
@@ -78,7 +78,7 @@ def _taking(case: Case, identities: int) -> Iterator[Witness]:
     gained = found(cells, budget, _everywhere(cells))[0][0]
     if max(gained, taken.max()) <= NOTHING:
         return
-    if gained > min(taken.max(), 1) + NOTHING:
+    if min(gained, 1) > min(taken.max(), 1) + NOTHING:
         number, witnessed = _worst_found(case, identities, lambda one: not one.coalition)
         world = case.source.sybil(world_seed(case.seed, number))
         plan = witnessed.found.plan
@@ -128,15 +128,24 @@ def _cutting(case: Case, identities: int) -> Iterator[Witness]:
     yield _witness(case, identities, number, said, None, pair, attacked)
 
 
-def _worst_found(case: Case, identities: int, wanted: Any) -> tuple[int, Witnessed]:
+def _worst_found(
+    case: Case, identities: int, wanted: Callable[[Witnessed], bool]
+) -> tuple[int, Witnessed]:
     """Return the world and the plan that did most harm, of the searches that are wanted."""
+    price = case.budget.identity_cost
     able = [
         (number, one)
         for number, all_found in enumerate(case.found)
         for one in all_found
         if one.identities <= identities and wanted(one)
     ]
-    return max(able, key=lambda one: one[1].found.value.harm)
+    return max(able, key=lambda one: _worth(one[1], price))
+
+
+def _worth(witnessed: Witnessed, price: float) -> float:
+    """Return the harm of a plan once its identities are paid for."""
+    value = witnessed.found.value
+    return affordable(value, price) if witnessed.coalition else net(value, price)
 
 
 def _pair(case: Case, number: int, coalition: Coalition) -> tuple[World, World]:
