@@ -168,6 +168,7 @@ DOORS: dict[str, Callable[[Epoch], Any]] = {
     "four secret miners, two of them praised": lambda it: (
         (it.weights[:, SECRET] > 1 / 128) == [True, False, True, False]
     ).all(axis=1),
+    "half of the miners left out": lambda it: np.abs((it.weights == 0).mean(axis=1) - 0.5) < 0.03,
     "stake that has just arrived": lambda it: it.tenure < 0.5,
     "a vote against suspending anybody": lambda it: (it.votes < 0).any(axis=1),
     "a purchase": lambda it: (it.flows > 0).any(axis=1),

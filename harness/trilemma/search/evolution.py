@@ -23,7 +23,7 @@ __all__ = ["Found", "Ground", "Search", "Start", "take_turns"]
 BROOD = 16  # plans asked at once: 46 us an evaluation at 64 x 128, 56 with 8
 AT_ONCE = 1 << 26  # bytes of weights that are put together at once
 PATIENCE = 12  # broods without a gain before the search starts again elsewhere
-EXPLORING = 0.4  # part of the broods that say something unlike what was said before
+EXPLORING = 0.5  # part of the broods that say something unlike what was said before
 STRUCTURAL = 0.2  # part of the broods that try other identities or another stake share
 
 

@@ -167,7 +167,7 @@ def fresh(plans: Plan, sight: Sight, draw: np.random.Generator) -> Plan:
     patterns = np.stack([_pattern(sight, w, m, draw) for _ in range(b)])
     favoured = np.zeros((b, m))
     favoured[np.arange(b), _favourites(sight, b, m, draw)] = 1
-    part = np.where(draw.random(b) < 0.5, draw.random(b), draw.choice([0, 0.1, 0.5, 1.0], b))
+    part = np.where(draw.random(b) < 0.5, draw.random(b), draw.choice([0, 0.1, 0.3, 0.5, 1], b))
     part = part[:, None, None]
     said = part * favoured[:, None] + (1 - part) * patterns
     return _reporting(plans, said[:, :, None], _who(b, q, draw))
@@ -177,7 +177,7 @@ def _pattern(sight: Sight, worlds: int, miners: int, draw: np.random.Generator) 
     """Draw a report of a simple make (w, m) that sums to 1."""
     kind = draw.integers(0, 6)
     if kind == 0:
-        return sight.peers
+        return sight.peers if draw.random() < 0.5 else sight.opposite
     if kind == 1:
         shape = draw.choice([0.5, 0.7, 0.9]) ** draw.permutation(miners)
     else:

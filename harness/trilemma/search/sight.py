@@ -45,6 +45,13 @@ class Sight:
         """Place of each miner in `order`, (m,)."""
         return np.argsort(self.order)
 
+    @cached_property
+    def opposite(self) -> FloatArray:
+        """The peers' mean with the worst miner in the place of the best, and so on, (w, m)."""
+        turned = np.empty_like(self.peers)
+        turned[:, self.order] = self.peers[:, self.order[::-1]]
+        return turned
+
     @classmethod
     def of(cls, worlds: list[World]) -> Sight:
         """Look at worlds that have the structure."""

@@ -63,6 +63,7 @@ def other(
     now = getattr(structure, kind)
     least, room = (1, identities) if kind == "parts" else (0, identities - miners)
     room = room if kind == "parts" else room - structure.clones - structure.fakes + now
-    steps = (now - 1, now + 1, now // 2, 2 * now + (kind != "parts"), least, room)
+    anything = int(np.exp(draw.uniform(0, np.log(room + 1)))) if room > 0 else 0
+    steps = (now - 1, now + 1, now // 2, 2 * now + (kind != "parts"), least, room, *[anything] * 3)
     chosen = int(np.clip(steps[int(draw.integers(len(steps)))], least, room))
     return structure._replace(**{kind: chosen})
