@@ -39,7 +39,7 @@ from trilemma.worlds import Imported
 
 SMALL = Preset(validators=14, miners=7)
 seeds = st.integers(0, 2**32)
-few = settings(max_examples=8)
+few = settings(max_examples=6)
 
 Rule = Callable[[Epoch], Any]
 

@@ -29,6 +29,18 @@ class Structure(NamedTuple):
     clones: int = 0
     fakes: int = 0
 
+    def words(self) -> list[str]:
+        """Say what is shown beyond the honest identities."""
+        return [
+            *([f"{self.parts} accounts each"] if self.parts > 1 else []),
+            *([_counted(self.clones, "clone")] if self.clones else []),
+            *([_counted(self.fakes, "idle miner")] if self.fakes else []),
+        ]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
 
 def staged(world: World, structure: Structure) -> World:
     """Return a world in which the adversary shows so many identities."""

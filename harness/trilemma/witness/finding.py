@@ -189,11 +189,8 @@ def _named(play: Play) -> str:
 
 
 def _said(witnessed: Witnessed) -> str:
-    parts, clones, fakes = witnessed.found.plan.structure
-    return (
-        f"search, from {witnessed.found.start}: accounts of each {parts}, clones {clones}, "
-        f"idle miners {fakes}"
-    )
+    shown = witnessed.found.plan.structure.words()
+    return ", ".join([f"search, from {witnessed.found.start}", *shown])
 
 
 def _ranks(coalition: Coalition) -> str:

@@ -123,12 +123,12 @@ class _Smaller:
     def rounded(self, plan: Plan) -> Witness:
         """Say it in as few decimals as will do."""
         changed = int(_changed(plan, self._honest(plan)).any(axis=0).sum())
-        parts, clones, fakes = plan.structure
-        said = f"accounts of each {parts}, clones {clones}, idle miners {fakes}; {changed} weights"
+        weights = f"{changed} weight{'' if changed == 1 else 's'}"
+        said = ", ".join([*plan.structure.words(), weights])
         for digits in DIGITS:
             rounder = _saying(plan, np.round(plan.weights, digits))
             if self.harm(rounder) >= self.least:
-                return self._witness(rounder, f"{said}, to {digits} decimals")
+                return self._witness(rounder, f"{said} in steps of {10**-digits:g}")
         return self._witness(plan, said)
 
     def _witness(self, plan: Plan, said: str) -> Witness:
