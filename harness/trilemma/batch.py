@@ -86,7 +86,7 @@ def _in_a_row(arrays: list[npt.NDArray[Any]]) -> bool:
     start = _address(first)
     return all(
         array.base is first.base
-        and array.shape == first.shape
+        and (array.shape, array.dtype) == (first.shape, first.dtype)
         and array.flags.c_contiguous
         and _address(array) == start + number * first.nbytes
         for number, array in enumerate(arrays)

@@ -88,7 +88,7 @@ def compare(
         attacks=attacks,
         progress=progress,
     ) as run:
-        report = run.report(broken)
+        report = run.report(broken, run.witnesses(crew_of(workers)))
     if out is not None:
         for witness in report.witnesses:
             witness.save(Path(out) / "witnesses")
@@ -114,7 +114,7 @@ def measured(
     Without `out` its cells are gone afterwards.
     """
     worlds, seed = whole("worlds", worlds, 1), whole("seed", seed, 0)
-    crew_size = (os.cpu_count() or 1) if workers is None else whole("workers", workers, 1)
+    crew_size = crew_of(workers)
     xi, budget = real("xi", xi, 0, 1), budget or Budget()
     run = Run(world or Preset(), worlds, budget, xi, seed, _listed(attacks))
     with _folder(out) as folder:
@@ -124,6 +124,11 @@ def measured(
         except DeadWorkerError:
             run.compute_apart(crew_size, progress)
         yield run
+
+
+def crew_of(workers: int | None) -> int:
+    """Return how many processes to use: those asked for, or one per core."""
+    return (os.cpu_count() or 1) if workers is None else whole("workers", workers, 1)
 
 
 @contextmanager

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from trilemma.contract import SLACK, Pay, call, call_each, copied, refuse_change, takes_batches
 from trilemma.errors import PluginError
+from trilemma.fields import freeze
 from trilemma.model import Epoch, Mechanism
 
 __all__ = ["Entrant"]
 
+SLICED = ("weights", "votes", "orders", "flows", "tenure")  # of one memory for many epochs
 KEPT = 61  # every so many answers one is kept, to be asked for again: 1.6 % more calls
 
 
@@ -90,4 +94,18 @@ class Entrant:
 
 def _answered(epochs: Sequence[Epoch], pays: Sequence[Pay], place: int) -> tuple[Epoch, Pay]:
     """Return an epoch and its answer, without the carry, which may be large."""
-    return epochs[place], Pay(pays[place].miners, pays[place].validators)
+    return _apart(epochs[place]), Pay(pays[place].miners, pays[place].validators)
+
+
+def _apart(epoch: Epoch) -> Epoch:
+    """Return an epoch that does not hold the memory of those it was put together with."""
+    arrays = {name: getattr(epoch, name) for name in SLICED}
+    return epoch.trusting(
+        **{
+            name: freeze(array)
+            for name, array in arrays.items()
+            if isinstance(getattr(array, "base", None), np.ndarray)
+            and any(array.strides)
+            and array.base.nbytes > array.nbytes
+        }
+    )

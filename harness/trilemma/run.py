@@ -235,11 +235,15 @@ class Run:
         stage = Stage(self.source.sybil(seed), test, self.budget, self.xi)
         keys = {label: self.contestants[label].key for label in through}
         answers = {}
+        loaded: dict[str, list[Witnessed]] = {}
         for label in labels:
             entrant = self._entrant(label)
             kept = self.store.find(keys[label], f"{number}-replayed") or {}
             new = [it for it in keys.values() if it != keys[label] and it not in kept]
-            found = {it: self.store.load_found(it, number) for it in new}
+            for it in new:
+                if it not in loaded:
+                    loaded[it] = self.store.load_found(it, number)
+            found = {it: loaded[it] for it in new}
             worths = replayed(stage, entrant, found) if new else {}
             answers[label] = {**kept, **worths}, entrant.calls, str(entrant.failure or "")
         return answers
@@ -263,7 +267,55 @@ class Run:
             self.store.save_found(contestant.key, number, measured[1])
             self.store.save(contestant.key, number, measured[0])
 
-    def report(self, broken: Mapping[str, TrilemmaError]) -> Report:
+    def witnesses(self, workers: int) -> list[Witness]:
+        """Return the worst play of every score, of one mechanism after the other."""
+        try:
+            return self._witnesses(list(self.contestants), workers)
+        except DeadWorkerError:
+            return [
+                it for label in self.contestants for it in self._witnesses_apart(label, workers)
+            ]
+
+    def _witnesses_apart(self, label: str, workers: int) -> list[Witness]:
+        with self._surviving(label):
+            return self._witnesses([label], workers)
+        return []
+
+    def _witnesses(self, labels: Sequence[str], workers: int) -> list[Witness]:
+        through = [(label,) for label in labels if not self.contestants[label].failures]
+        known: dict[str, list[Witness]] = {}
+        with crew(self, workers) as spread:
+            for (label,), (found, failure) in spread("testify", through):
+                known[label] = found
+                if failure:
+                    self.contestants[label].failures[PILOT] = failure
+        return [it for label in labels for it in known.get(label, [])]
+
+    def testify(self, label: str) -> tuple[list[Witness], str]:
+        """Return the witnesses against one mechanism, and its failure."""
+        _, mechanism, coalitions, cells, _ = self.measured(label)
+        key = self.contestants[label].key
+        found = [self.store.load_found(key, number) for number in range(self.worlds)]
+        case = Case(
+            label,
+            mechanism,
+            coalitions,
+            cells,
+            found,
+            self.suite,
+            self.budget,
+            self.source,
+            self.xi,
+            self.seed,
+        )
+        try:
+            return witnesses(case), ""
+        except PluginError as error:
+            return [], f"{error} [while its worst plays were made again]"
+
+    def report(
+        self, broken: Mapping[str, TrilemmaError], witnesses: Sequence[Witness] = ()
+    ) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
         stake = self.pilots[0].pair[0].stake
         return Report(
@@ -279,27 +331,8 @@ class Run:
             calls=sum(contestant.calls for contestant in self.contestants.values()),
             equal_stake=bool(np.ptp(stake) < 1e-12),
             knows_quality=self.source.knows_quality,
-            witnesses=tuple(self._witnesses()),
+            witnesses=tuple(witnesses),
         )
-
-    def _witnesses(self) -> Iterator[Witness]:
-        """Yield the worst play of every score, of one mechanism after the other."""
-        for label, mechanism, coalitions, cells, _ in self.through():
-            key = self.contestants[label].key
-            yield from witnesses(
-                Case(
-                    label,
-                    mechanism,
-                    coalitions,
-                    cells,
-                    [self.store.load_found(key, number) for number in range(self.worlds)],
-                    self.suite,
-                    self.budget,
-                    self.source,
-                    self.xi,
-                    self.seed,
-                )
-            )
 
     def through(self) -> Iterator[Measured]:
         """Read the cells of one mechanism after the other, of those that came through."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from trilemma import Budget, Epoch, Preset, World
 from trilemma.attacks import attacks_beside, plays
+from trilemma.entrant import Entrant
 from trilemma.model import Play, unchanged
 from trilemma.scene import Scene
 from trilemma.search import Found, Plan, Structure, Value, Witnessed
@@ -199,3 +200,15 @@ def test_what_was_found_comes_back_from_its_arrays(seed: int, structure: Structu
         assert (mine is None) == (yours is None)
         assert mine is None or np.array_equal(mine, yours), name
     assert unchanged(SOURCE.sybil(seed)).seed == SOURCE.sybil(seed).seed
+
+
+def test_an_epoch_that_is_kept_lets_go_of_the_others_of_its_brood() -> None:
+    it = worlds(1, twin=False)
+    (epochs,) = Arena(it, Structure(), SHARES).epochs(drawn(it, Structure(), 1))
+    entrant = Entrant("even", lambda epoch: np.full(epoch.weights.shape[1], 1 / 7))
+    entrant.pays(epochs)
+    ((kept, _),) = entrant._last
+    same(kept, epochs[-1])
+    for name in ("weights", "votes", "flows", "tenure"):
+        base = getattr(kept, name).base
+        assert base is None or base.nbytes == getattr(kept, name).nbytes, name

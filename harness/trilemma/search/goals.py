@@ -174,7 +174,8 @@ def affordable(value: Value, price: float) -> float:
 
 def epochs_at(scene: Scene, shares: Sequence[float | None]) -> list[Epoch]:
     """Return the epochs in which the adversary holds each share; None: what it holds."""
-    return [scene.epoch if share is None else scene.at([share])[0] for share in shares]
+    known = [share for share in shares if share is not None]
+    return scene.at(known) if known else [scene.epoch] * len(shares)
 
 
 def _extra(world: World, scene: Scene) -> int:
