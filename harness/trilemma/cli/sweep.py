@@ -84,7 +84,7 @@ def sweep(
     ] = None,
     attack: Annotated[
         list[str] | None,
-        typer.Option(metavar="ATTACK", help="An attack beside every registered one."),
+        typer.Option(metavar="SPEC", help="An attack beside every registered one; repeatable."),
     ] = None,
     worlds: Annotated[int, typer.Option(help="Worlds drawn.")] = 16,
     evaluations: Annotated[int, typer.Option(help="Mechanism calls of the search.")] = 0,
