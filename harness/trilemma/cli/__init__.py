@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from trilemma.cli import catalogue, comparison, dynamics, frontier, map, sweep, witness
+from trilemma.cli import catalogue, check, comparison, dynamics, frontier, map, new, sweep, witness
 from trilemma.cli.shell import app
 
 __all__ = [
     "app",
     "catalogue",
+    "check",
     "comparison",
     "dynamics",
     "frontier",
     "main",
     "map",
+    "new",
     "sweep",
     "witness",
 ]

@@ -42,6 +42,13 @@ def replay(
     """Make the play of a witness again: the same number, to the last bit."""
     with complaints():
         place, test = target(json), _file(as_test)
+        if _tells_a_case(witness):
+            if test is not None:
+                raise UsageError(
+                    f"{witness}: a counterexample stays in the corpus, which tests try"
+                )
+            _retell(witness, mechanism, place)
+            return
         kept, label, harm = _replayed(witness, mechanism)
         lines = [kept.play, f"{label}: harm {harm!r}{_compared(kept, label, harm)}"]
         if test is not None:
@@ -84,6 +91,29 @@ def minimise(
             smaller = minimised(kept, registry.load(mechanism or kept.mechanism))
         written = smaller.save(path.parent, path.stem)
         typer.echo(f"{smaller.play}\nharm {smaller.harm!r}, of {kept.harm!r}\n{written}")
+
+
+def _tells_a_case(path: Path) -> bool:
+    """Tell whether a file is a counterexample of the kit: a case, without arrays beside it."""
+    try:
+        told = js.loads(path.read_text()) if path.suffix == ".json" else None
+    except (OSError, ValueError):
+        return False  # the reader of witnesses says what is wrong
+    return isinstance(told, dict) and "case" in told
+
+
+def _retell(path: Path, mechanism: str | None, place: Path | None) -> None:
+    from trilemma import registry
+    from trilemma.testing import Counterexample
+
+    kept = Counterexample.load(path)
+    with redirect_stdout(sys.stderr):
+        rule = registry.load(mechanism or kept.mechanism)
+        label, lines = registry.label(rule), kept.told(rule)
+        broken = kept.replay(rule) is not None
+    answer = {"mechanism": label, "check": kept.check, "broken": broken, "told": lines.split("\n")}
+    verb = "breaks" if broken else "keeps"
+    say(f"{label} {verb} {kept.check}\n{lines}", js.dumps(answer, indent=2) + "\n", place)
 
 
 def _file(option: str | None) -> Path | None:
