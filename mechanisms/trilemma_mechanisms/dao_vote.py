@@ -11,6 +11,7 @@ import numpy as np
 from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
 from trilemma_mechanisms.influence import (
+    claims_by_influence,
     pay_by_influence,
     share,
     spoken,
@@ -20,6 +21,9 @@ from trilemma_mechanisms.influence import (
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["DaoVote"]
+
+
+MEMBERS = {"anonymous", "clone_proof", "support_monotone"}  # whether with stake or without
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class DaoVote:
     def batched(self) -> bool:
         """Whether it takes several epochs at once: where the inner rule does."""
         return takes_batches(self.inner)
+
+    @property
+    def claims(self) -> frozenset[str]:
+        """What it claims, by what the inner rule does."""
+        return claims_by_influence(self.inner) & MEMBERS
 
     def __call__(self, epoch: Epoch) -> Rewards:
         power = self.influence(epoch)

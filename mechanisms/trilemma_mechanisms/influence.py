@@ -8,7 +8,14 @@ import numpy as np
 
 from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
-__all__ = ["pay_by_influence", "share", "spoken", "stages_by_influence", "takes_batches"]
+__all__ = [
+    "claims_by_influence",
+    "pay_by_influence",
+    "share",
+    "spoken",
+    "stages_by_influence",
+    "takes_batches",
+]
 
 
 def pay_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> Rewards:
@@ -25,6 +32,17 @@ def stages_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> 
     offered: Any = getattr(inner, "stages", None)
     stages = {} if offered is None else offered(epoch.replace(stake=influence))
     return {"influence": share(influence), **stages}
+
+
+KEPT = frozenset({"anonymous", "clone_proof", "support_monotone", "unanimity", "unreported_unpaid"})
+
+
+def claims_by_influence(inner: Mechanism) -> frozenset[str]:
+    """Return what a rule goes on claiming when influence, 0 where stake is 0, stands in for stake.
+
+    Not what speaks of shares of stake, nor of anybody's pay as validator.
+    """
+    return KEPT & frozenset(getattr(inner, "claims", ()))
 
 
 def share(amounts: AnyArray) -> FloatArray:

@@ -12,7 +12,12 @@ from typing import ClassVar
 import numpy as np
 
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
-from trilemma_mechanisms.influence import pay_by_influence, stages_by_influence, takes_batches
+from trilemma_mechanisms.influence import (
+    claims_by_influence,
+    pay_by_influence,
+    stages_by_influence,
+    takes_batches,
+)
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["Quadratic"]
@@ -46,6 +51,11 @@ class Quadratic:
     def batched(self) -> bool:
         """Whether it takes several epochs at once: where the inner rule does."""
         return takes_batches(self.inner)
+
+    @property
+    def claims(self) -> frozenset[str]:
+        """What it claims, by what the inner rule does."""
+        return claims_by_influence(self.inner)
 
     def __call__(self, epoch: Epoch) -> Rewards:
         return pay_by_influence(self.inner, epoch, self.influence(epoch))

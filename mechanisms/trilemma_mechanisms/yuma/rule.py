@@ -13,6 +13,7 @@ from trilemma import kernels
 from trilemma.model import NEVER, AnyArray, BoolArray, Epoch, IntArray, Rewards
 from trilemma_mechanisms.yuma import fused, shortcuts, sparse
 from trilemma_mechanisms.yuma.accounts import Accounts
+from trilemma_mechanisms.yuma.claims import claims_of, expected_failures_of
 from trilemma_mechanisms.yuma.entries import Entries, bonds_of, weights_of
 from trilemma_mechanisms.yuma.numbers import FLOATS, NUMBERS, Float, Numbers
 
@@ -139,6 +140,16 @@ class Yuma:
         return (
             self.arithmetic in FLOATS and self.max_validators is None and self.stake_threshold == 0
         )
+
+    @property
+    def claims(self) -> frozenset[str]:
+        """What it claims, at these parameters."""
+        return claims_of(self)
+
+    @property
+    def expected_failures(self) -> dict[str, str]:
+        """Which laws and claims it is known to break, and why."""
+        return expected_failures_of(self)
 
     @cached_property
     def settings(self) -> kernels.Settings:
