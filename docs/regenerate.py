@@ -259,19 +259,32 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "complexity": ("docs/benchmarks.md", complexity),
 }
 
+PAGES = {  # written as a whole, by scripts of their own
+    "reference": "docs/reference.py",
+    "properties": "docs/properties.py",
+}
+
 
 def main(parts: list[str]) -> None:
     """Replace these parts of the pages."""
-    unknown = [part for part in parts if part not in PARTS]
+    known = [*PARTS, *PAGES]
+    unknown = [part for part in parts if part not in known]
     if unknown:
-        sys.exit(f"no part is called {unknown[0]!r}; there are {', '.join(PARTS)}")
+        sys.exit(f"no part is called {unknown[0]!r}; there are {', '.join(known)}")
     FIGURES.mkdir(exist_ok=True)
-    for part in parts or PARTS:
-        name, generate = PARTS[part]
-        page = ROOT / name
-        before, rest = page.read_text().split(begin(part))
-        _, after = rest.split(end(part))
-        page.write_text(before + begin(part) + generate() + end(part) + after)
+    for part in parts or known:
+        if part in PAGES:
+            _said(PAGES[part])
+        else:
+            _replace(part)
+
+
+def _replace(part: str) -> None:
+    name, generate = PARTS[part]
+    page = ROOT / name
+    before, rest = page.read_text().split(begin(part))
+    _, after = rest.split(end(part))
+    page.write_text(before + begin(part) + generate() + end(part) + after)
 
 
 if __name__ == "__main__":

@@ -376,6 +376,11 @@ class Budget:
     evaluations : int
         Mechanism calls that the adaptive search spends in each world for each score, with
         identities verified and again with identities free. 0: scripted plays only.
+
+    Raises
+    ------
+    UsageError
+        If any of it is out of its range.
     """
 
     stake: float = 0.45

@@ -32,6 +32,7 @@ class Profile:
 
 
 PROFILES = {"dev": Profile(200, False), "ci": Profile(200, True), "fuzz": Profile(10_000, False)}
+"""How hard to look, by name."""
 _current = PROFILES["ci" if "CI" in os.environ else "dev"]
 
 
@@ -54,6 +55,12 @@ def load_profile(name: str | None = None, corpus: Path | None = None) -> None:
     """Have everything from now on use a profile, as Hypothesis' own do.
 
     Until then it is `ci` where the environment has CI, else `dev`; None leaves it.
+
+    Parameters
+    ----------
+    name : str, optional
+    corpus : Path, optional
+        Folder of past counterexamples.
 
     Raises
     ------

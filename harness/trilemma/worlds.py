@@ -104,7 +104,7 @@ class Preset:
     Parameters
     ----------
     stake : str
-        A preset of `stake_vector`.
+        `root-2024`, `equal`, or `pareto(alpha)`.
     validators, miners : int
         Sizes of the world, the attacker's two identities included.
     noise : float
@@ -115,6 +115,11 @@ class Preset:
         Chance that an honest validator sees through cloned work.
     attacker_work : float
         Quality of the attacker's miner in units of the median quality.
+
+    Raises
+    ------
+    UsageError
+        If there is no such preset, or a number is out of its range.
     """
 
     stake: str = "root-2024"
@@ -186,9 +191,16 @@ class Imported:
     Parameters
     ----------
     network : Network
-        As read by `trilemma.importers.read`.
+        As read by `trilemma.read`.
     noise, clone_detection : float
         As in `Preset`.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of its range.
+    DataError
+        If the network has no miner that could be copied.
     """
 
     network: Network

@@ -70,6 +70,5 @@ def _told(label: str, column: Sequence[Verdict]) -> str:
         if kind == "claim":
             lines += [f"    {it.check.name}" for it in held]
         lines += [f"  {it.told()}" for it in found if it not in held]
-    others = [it for it in column if not it.bound]
-    lines += [f"  not claimed; {it.told()}" for it in others]
+    lines += [f"  {it.told()}" for it in column if not it.bound]
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from math import inf
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ Row: TypeAlias = tuple[float, ...]  # whole numbers, but where floats are what i
 Rows: TypeAlias = tuple[Row, ...]
 Places: TypeAlias = tuple[int, ...]
 
+_ROWS = ("stake", "seats", "tenure", "validators", "miners", "numbers")
 LARGEST = 256  # validators or miners that a case in a file may have
 
 
@@ -140,16 +142,19 @@ class Case:
         known = {field.name for field in fields(cls)}
         if not isinstance(told, dict) or not {"stake", "weights"} <= set(told) <= known:
             raise DataError(f"a case has stake, weights, and of {sorted(known)} what it needs")
+        for name, value in told.items():
+            depth = 1 if name in _ROWS else 2
+            _require(_numbers(value, depth), f"{name} that are no numbers in {depth} dimensions")
         case = cls(**{name: _frozen(value) for name, value in told.items()})
         try:
             n, m = case.epoch().weights.shape
-        except (UsageError, TypeError, IndexError) as error:
+        except (UsageError, TypeError, IndexError, OverflowError) as error:
             raise DataError(f"a case that is no epoch: {error}") from error
         _require(max(n, m) <= LARGEST, f"{n} validators and {m} miners; at most {LARGEST}")
         _require(_within(case.validators, n), f"validators {case.validators} of {n}")
         _require(_within(case.miners, m), f"miners {case.miners} of {m}")
         _require(all(_row(it, m) for it in case.reports), f"reports that are not {m} long")
-        _require(_row(case.numbers, len(case.numbers)), f"numbers {case.numbers}")
+        _require(all(abs(it) < inf for it in case.numbers), f"numbers {case.numbers}")
         return case
 
 
@@ -170,6 +175,12 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
+def _numbers(value: Any, depth: int) -> bool:
+    if depth == 0:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, list | tuple) and all(_numbers(it, depth - 1) for it in value)
+
+
 def _require(held: bool, found: str) -> None:
     if not held:
         raise DataError(f"a case with {found}")
@@ -185,5 +196,5 @@ def _row(row: Any, size: int) -> bool:
     return (
         isinstance(row, tuple)
         and len(row) == size
-        and all(isinstance(it, int | float) and 0 <= it < float("inf") for it in row)
+        and all(isinstance(it, int | float) and 0 <= it < inf for it in row)
     )

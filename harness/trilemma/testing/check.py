@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from trilemma.contract import Pay, call, copied
-from trilemma.errors import PluginError
+from trilemma.errors import PluginError, UsageError
 from trilemma.model import Epoch, Mechanism, Rewards
 from trilemma.testing.case import Case
 from trilemma.testing.words import numbers
@@ -125,6 +125,9 @@ class Check:
         Raises
         ------
         NotJudged
-            If the mechanism breaks another law there.
+            If the mechanism breaks another law there, or it is no case of this check.
         """
-        return self.look(Subject(mechanism), case)
+        try:
+            return self.look(Subject(mechanism), case)
+        except UsageError as error:  # what is done leads to no epoch
+            raise NotJudged(str(error)) from error

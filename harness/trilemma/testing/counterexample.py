@@ -44,6 +44,7 @@ class Counterexample:
     check : str
         Name of the property.
     case : Case
+        The epoch, and what is done in it.
     """
 
     mechanism: str

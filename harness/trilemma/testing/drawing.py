@@ -3,6 +3,10 @@
 Stakes and reports are whole numbers that add up to a power of two, so that shares, and sums of
 products of shares, are exact in floats: a tie is a tie in whatever order a rule adds up. Rules
 that jump are therefore compared at exact ties and away from them, and not where rounding decides.
+
+Hypothesis draws sizes, acts, and a seed for stakes and reports. Row by row it repeats itself: in
+2,000 cases it drew 150 of 501 rows for four, and missed in 3,000 where Yuma burns the miners' pool.
+`smaller` makes up for what cannot be shrunk in a seed.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations, pairwise, product
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -22,9 +27,8 @@ MOST = 4  # validators and miners
 LARGE = 2**20  # an amount beside which the others hardly count
 TRADES = (0, 1, -1, 7, -LARGE)
 TENURES = (0, 1, 2, 7, 100)
-_KINDS = st.sampled_from(("new", "new", "copied", "none"))
+_SEEDS = st.binary(min_size=8, max_size=8)  # integers are small too often
 _ANY = st.booleans()
-_RARELY = st.sampled_from((False,) * 7 + (True,))
 
 
 @lru_cache  # strategies are made once: making them takes as long as drawing
@@ -77,16 +81,24 @@ def reports(draw: st.DrawFn, n: int, m: int, *, silent: bool = True) -> Rows:
 
     Sometimes everybody has a favourite of its own, so that nothing is agreed on.
     """
-    if draw(_RARELY):
+    return _said(Random(draw(_SEEDS)), n, m, silent)
+
+
+def _said(chance: Random, n: int, m: int, silent: bool) -> Rows:
+    if chance.random() < 1 / 8:
         return tuple(tuple(int(it == row % m) for it in range(m)) for row in range(n))
     rows: list[Row] = []
     for _ in range(n):
-        kind = draw(_KINDS)
-        if kind == "copied" and rows:
-            rows.append(rows[draw(place(len(rows)))])
+        kind = chance.random()
+        if kind < 1 / 4 and rows:
+            rows.append(chance.choice(rows))
         else:
-            rows.append((0,) * m if silent and kind == "none" else draw(shares(m)))
+            rows.append((0,) * m if silent and kind > 3 / 4 else _shared(chance, m))
     return tuple(rows)
+
+
+def _shared(chance: Random, size: int) -> Row:
+    return chance.choice(chance.choice((_small(size), _tied(size), _extreme(size))))
 
 
 def reporting(row: Row, miner: int, *, on: bool) -> Row:
@@ -139,7 +151,8 @@ def cases(
         Whether there may be trades and tenure.
     """
     n, m = validators + draw(place(MOST + 1 - validators)), miners + draw(place(MOST + 1 - miners))
-    case = Case(draw(shares(n)), draw(reports(n, m, silent=silent)))
+    chance = Random(draw(_SEEDS))
+    case = Case(_shared(chance, n), _said(chance, n, m, silent))
     if acts:
         seats, signs = draw(places(n, 0, 2)), (0, 1, -1)
         votes = draw(_matrix(signs, n, m)) if draw(_ANY) else ()

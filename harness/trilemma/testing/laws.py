@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from trilemma.model import OVERPAYMENT, AnyArray, Epoch, Rewards
 from trilemma.testing.case import Case
 from trilemma.testing.check import Check, Fault, NotJudged, Subject, asked, moved
 from trilemma.testing.drawing import cases, places, reports
-from trilemma.testing.words import lines, numbers
+from trilemma.testing.words import line, lines, numbers
 
 __all__ = ["LAWS"]
 
@@ -145,19 +145,26 @@ def _two_epochs(draw: st.DrawFn) -> Case:
 
 
 def _one_answer(subject: Subject, case: Case) -> Fault | None:
-    """Ask one object about an epoch, then about another, then about the first again."""
+    """Ask one object about an epoch, that epoch after itself, another epoch, and both again."""
     mechanism, epoch = copied(subject.mechanism), case.epoch()
-    another = case.saying(dict(enumerate(case.reports))).epoch()
+    other = case.saying(dict(enumerate(case.reports))).epoch()
     first = asked(mechanism, epoch)
     later = epoch.replace(carry=first.carry)
-    second = asked(mechanism, later)
-    asked(mechanism, another)
-    for before, again, of in (
-        (first, asked(mechanism, epoch), "this epoch"),
-        (second, asked(mechanism, later), "this epoch after itself"),
+    try:
+        second = asked(mechanism, later)
+    except NotJudged as error:
+        return Fault("asked about the epoch after itself", str(error), "expected pay as before")
+    said = f"where all report {lines(case.reports)}"
+    for before, again, done in (
+        (asked(copied(subject.mechanism), other), asked(mechanism, other), f"asked first {said}"),
+        (first, asked(mechanism, epoch), f"asked about this, then {said}, then again"),
+        (
+            second,
+            asked(mechanism, later),
+            f"asked about this once more, then {said}, then again",
+        ),
     ):
         if change := moved(before, again, 0):
-            done = f"asked about {of}, then where all report {lines(case.reports)}, then again"
             return Fault(done, change, "expected the same answer: it is a function of the epoch")
     return None
 
@@ -179,17 +186,30 @@ def _carry_pickles(subject: Subject, case: Case) -> Fault | None:
 def _batches_agree(subject: Subject, case: Case) -> Fault | None:
     if not takes_batches("it", subject.mechanism):
         return None
-    n, m = case.shape
-    turned = (case.taking(np.roll(range(n), k), np.roll(range(m), k)) for k in range(4))
-    epochs = [it.epoch() for it in turned]
+    epochs = [it.epoch() for it in _company(case)]
+    alone = [asked(copied(subject.mechanism), epoch) for epoch in epochs]
     try:
         together = call_each("it", copied(subject.mechanism), epochs)
     except PluginError as error:
         return Fault("asked about four epochs at once", str(error), "expected pools by epoch")
-    for epoch, pay in zip(epochs, together, strict=True):
-        if change := moved(asked(copied(subject.mechanism), epoch), pay, BATCHED):
+    for one, other in zip(alone, together, strict=True):
+        if change := moved(one, other, BATCHED):
             return Fault("asked alone, and among four epochs", change, "expected the same answer")
     return None
+
+
+def _company(case: Case) -> tuple[Case, ...]:
+    """Return a case and three that differ from it: in places, in stake, in who speaks."""
+    n, m = case.shape
+    once, twice, thrice = (
+        case.taking(np.roll(range(n), turns), np.roll(range(m), turns)) for turns in (1, 2, 3)
+    )
+    return (
+        case,
+        once.saying({0: (0,) * m}),
+        twice.holding({0: 2 * twice.stake[0]}),
+        thrice.saying({0: thrice.weights[n - 1]}).holding({0: 0}),
+    )
 
 
 # --- labels and units ----------------------------------------------------------------------------
@@ -205,6 +225,8 @@ def _swaps(draw: st.DrawFn, of: Literal["validators", "miners"]) -> Case:
 
 
 def _swapped(size: int, pair: tuple[int, ...]) -> list[int]:
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise NotJudged("no two places to change")
     order = list(range(size))
     here, there = pair
     order[here], order[there] = there, here
@@ -213,22 +235,31 @@ def _swapped(size: int, pair: tuple[int, ...]) -> list[int]:
 
 def _validators_equivariant(subject: Subject, case: Case) -> Fault | None:
     order = _swapped(case.shape[0], case.validators)
-    after = subject.pay(case.taking(rows=order))
-    found = Pay(after.miners, after.validators[order])
-    return _relabelled(subject, case, found, f"validators {case.validators} change places")
+    after = (Pay(it.miners, it.validators[order]) for it in _epochs(subject, case.taking(order)))
+    return _relabelled(subject, case, after, f"validators {line(case.validators)} change places")
 
 
 def _miners_equivariant(subject: Subject, case: Case) -> Fault | None:
     order = _swapped(case.shape[1], case.miners)
-    after = subject.pay(case.taking(columns=order))
-    found = Pay(after.miners[order], after.validators)
-    return _relabelled(subject, case, found, f"miners {case.miners} change places")
+    swapped = case.taking(columns=order)
+    after = (Pay(it.miners[order], it.validators) for it in _epochs(subject, swapped))
+    return _relabelled(subject, case, after, f"miners {line(case.miners)} change places")
 
 
-def _relabelled(subject: Subject, case: Case, after: Pay, done: str) -> Fault | None:
-    change = moved(subject.pay(case), after)
-    expected = "expected everybody's pay to follow its account"
-    return Fault(done, change, expected) if change else None
+def _epochs(subject: Subject, case: Case) -> Iterator[Pay]:
+    """Yield what is paid, and, if anything is carried, in the same epoch once more."""
+    first = subject.pay(case)
+    yield first
+    if first.carry is not None:
+        yield subject.pay(case, first.carry)
+
+
+def _relabelled(subject: Subject, case: Case, after: Iterator[Pay], done: str) -> Fault | None:
+    pairs = zip(_epochs(subject, case), after, ("", ", in a second epoch"), strict=False)
+    for was, now, when in pairs:
+        if change := moved(was, now):
+            return Fault(done + when, change, "expected everybody's pay to follow its account")
+    return None
 
 
 @st.composite
@@ -237,6 +268,8 @@ def _rescaled(draw: st.DrawFn) -> Case:
 
 
 def _scale_free(subject: Subject, case: Case) -> Fault | None:
+    if len(case.numbers) != 1 or abs(case.numbers[0]) > max(POWERS):
+        raise NotJudged("no factor")
     factor = 4.0 ** case.numbers[0]
     scaled = replace(case, stake=tuple(amount * factor for amount in case.stake))
     change = moved(subject.pay(case), subject.pay(scaled))
@@ -286,3 +319,4 @@ LAWS = (
     ),
     _law("scale_free", "the unit of stake does not matter", _scale_free, _rescaled()),
 )
+"""What binds every mechanism; each is a `Check`."""

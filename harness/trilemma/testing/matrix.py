@@ -34,16 +34,25 @@ class Matrix:
         return all(verdict.passes for column in self.columns.values() for verdict in column)
 
     def __str__(self) -> str:
-        return "\n".join([self.markdown(), "", *self.witnesses()])
+        return "\n".join([self.to_markdown(), "", *self.witnesses()])
 
-    def markdown(self) -> str:
-        """Return the matrix as a table: properties down, mechanisms across."""
-        heads = [*(law.name for law in LAWS), *CLAIMS]
-        rows = [["property", *(f"`{label}`" for label in self.columns)]]
-        rows += [["---"] * (len(self.columns) + 1)]
-        for head in heads:
-            cells = [_cell(column, head) for column in self.columns.values()]
-            rows.append([f"`{head}`", *cells])
+    def to_markdown(self) -> str:
+        """Return the matrix as a table: properties down, mechanisms across.
+
+        Laws that all mechanisms keep stand in one row.
+        """
+        columns = self.columns.values()
+        kept = [law.name for law in LAWS if all(_keeps(column, law.name) for column in columns)]
+        apart = [law.name for law in LAWS if law.name not in kept]
+        rows = [
+            ["property", *(f"`{label}`" for label in self.columns)],
+            ["---"] * (1 + len(columns)),
+        ]
+        rows.append([f"{len(kept)} laws", *(_together(column, kept) for column in columns)])
+        rows += [
+            [f"`{head}`", *(_cell(column, head) for column in columns)]
+            for head in (*apart, *CLAIMS)
+        ]
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def witnesses(self) -> Iterator[str]:
@@ -62,6 +71,15 @@ class Matrix:
                 for label, column in self.columns.items()
             ],
         }
+
+
+def _keeps(column: Sequence[Verdict], head: str) -> bool:
+    return all(it.word == "holds" for it in column if it.check.head == head)
+
+
+def _together(column: Sequence[Verdict], heads: Sequence[str]) -> str:
+    judged = sum(it.judged for it in column if it.check.head in heads)
+    return f"**hold** ({judged})"
 
 
 def _cell(column: Sequence[Verdict], head: str) -> str:
@@ -94,6 +112,10 @@ def matrix(
         How hard to look. Default: the one that is loaded.
     unclaimed : bool
         Whether to look at claims that a mechanism does not make, too.
+
+    Returns
+    -------
+    Matrix
 
     Raises
     ------

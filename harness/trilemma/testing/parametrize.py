@@ -40,8 +40,14 @@ def parametrize_with_checks(
     Parameters
     ----------
     mechanisms : sequence of (Mechanism or str)
+        Themselves, or specs as for `trilemma.load`.
     expected_failures : mapping, optional
         Name of a law or claim to why it is broken. Its tests are xfail, and strictly so.
+
+    Returns
+    -------
+    callable
+        The decorator.
 
     Raises
     ------

@@ -112,7 +112,9 @@ def _with_one_less(row: Row) -> Iterator[Row]:
 
 
 def _less(amount: float) -> Iterator[int]:
-    """Yield smaller numbers, none negative: 0, 1, 2, and less by every power of two."""
+    """Yield numbers nearer to 0: 0, 1, 2, and less by every power of two."""
+    if amount < 0:
+        yield from (-it for it in _less(-amount))
     yield from (it for it in (0, 1, 2) if it < amount)
     if isinstance(amount, int) and amount > 3:
         yield from (amount - (1 << power) for power in reversed(range(amount.bit_length())))

@@ -66,14 +66,18 @@ class Verdict:
 
     def told(self) -> str:
         """Say what came of it; where a counterexample was found, in the lines that show it."""
-        said = {
-            "holds": f"holds ({self.judged} cases tried)",
-            "violated": "VIOLATED",
-            "not judged": "NOT JUDGED: another law is broken wherever it was tried",
-            "fails as expected": f"violated, as expected: {self.expected}",
-            "did not fail": f"HOLDS ({self.judged} cases tried), although it was expected to be "
-            f"violated: {self.expected}",
-        }[self.word]
+        claimed = "" if self.bound else "not claimed, and "
+        said = (
+            claimed
+            + {
+                "holds": f"holds ({self.judged} cases tried)",
+                "violated": "VIOLATED" if self.bound else "broken",
+                "not judged": "NOT JUDGED: another law is broken wherever it was tried",
+                "fails as expected": f"violated, as expected: {self.expected}",
+                "did not fail": f"HOLDS ({self.judged} cases tried), expected to be violated: "
+                f"{self.expected}",
+            }[self.word]
+        )
         if self.counterexample is None:
             return f"{self.check.name}: {said}"
         lines = [f"{self.check.name}: {said}", f"{self.check.kind}: {self.check.formula}"]

@@ -28,15 +28,15 @@ def lines(rows: Iterable[Iterable[Any]]) -> str:
 
 def at_most(limit: float, found: float) -> str:
     """Say that something was expected to be a number at most."""
-    return f"expected {limit:.4g} at most, found {_apart(limit, found)}"
+    return f"expected {limit:.4g} at most, found {_apart(limit, found, 'more')}"
 
 
 def at_least(limit: float, found: float) -> str:
     """Say that something was expected to be a number at least."""
-    return f"expected {limit:.4g} or more, found {_apart(limit, found)}"
+    return f"expected {limit:.4g} or more, found {_apart(limit, found, 'less')}"
 
 
-def _apart(limit: float, found: float) -> str:
-    """Write a number so that it can be told from another one."""
+def _apart(limit: float, found: float, by: str) -> str:
+    """Write a number so that it can be told from another one, by their difference if need be."""
     short = f"{found:.4g}"
-    return short if short != f"{limit:.4g}" else f"{found - limit:+.2g}"
+    return short if short != f"{limit:.4g}" else f"{abs(found - limit):.2g} {by}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from trilemma.errors import PluginError, UsageError
+from trilemma.errors import PluginError, UsageError, blaming
 from trilemma.model import Mechanism
 from trilemma.specs import meant
 from trilemma.testing.check import Check
@@ -15,7 +15,8 @@ from trilemma.testing.claims.claim import Claim
 
 __all__ = ["CLAIMS", "claim", "claimed"]
 
-_WRITTEN = re.compile(r"\s*(?P<name>\w+)\s*(?:\(\s*(?:\w+\s*=\s*)?(?P<bound>[^()\s]+)\s*\))?\s*")
+_BOUND = r"\(\s*(?:(?P<symbol>\w+)\s*=\s*)?(?P<bound>[^()_\s]+)\s*\)"
+_WRITTEN = re.compile(rf"\s*(?P<name>\w+)\s*(?:{_BOUND})?\s*")
 
 CLAIMS: Mapping[str, Claim] = MappingProxyType(
     {
@@ -25,6 +26,7 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
         if isinstance(found, Claim)
     }
 )
+"""All claims by name; docs/properties.md lists them."""
 
 
 def claim(text: str) -> Check:
@@ -47,6 +49,8 @@ def claim(text: str) -> Check:
     name = written["name"]
     if name not in CLAIMS:
         raise UsageError(f"no claim is called {name!r}{meant(name, CLAIMS)}")
+    if written["symbol"] not in (None, CLAIMS[name].symbol):
+        raise UsageError(f"claim {text!r}: its bound is called {CLAIMS[name].symbol or 'nothing'}")
     try:
         bound = None if written["bound"] is None else float(written["bound"])
     except ValueError:
@@ -62,9 +66,14 @@ def claimed(mechanism: Mechanism) -> tuple[Check, ...]:
     PluginError
         If it claims what is no claim.
     """
+    owner = type(mechanism).__name__
+    with blaming(f"{owner}.claims fails"):
+        texts = getattr(mechanism, "claims", ())
     try:
-        checks = [claim(text) for text in getattr(mechanism, "claims", ())]
+        if isinstance(texts, str):
+            raise UsageError(f"expected a set of claims; write {{{texts!r}}}")
+        checks = {check.name: check for check in map(claim, texts)}
     except (TypeError, UsageError) as error:
-        raise PluginError(f"{type(mechanism).__name__}.claims: {error}") from error
+        raise PluginError(f"{owner}.claims: {error}") from error
     order = list(CLAIMS)
-    return tuple(sorted(checks, key=lambda it: (order.index(it.head), it.name)))
+    return tuple(sorted(checks.values(), key=lambda it: (order.index(it.head), it.name)))

@@ -111,7 +111,7 @@ def _alike(case: Case, one: int, other: int) -> Case:
 
 
 def _merge_proof(subject: Subject, case: Case, _: float) -> Fault | None:
-    require(len(set(case.validators)) == 2 and not case.seats)
+    require(len(case.validators) == len(set(case.validators)) == 2 and not case.seats)
     one, other = case.validators
     alike = (case.weights, case.votes, case.flows)
     require(all(not rows or rows[one] == rows[other] for rows in alike))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 from hypothesis import assume
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from trilemma.testing.case import Case, Rows
 from trilemma.testing.check import SLACK, Fault, Subject, moved
 from trilemma.testing.claims.claim import Claim, require
-from trilemma.testing.drawing import cases, place, reporting, reports
+from trilemma.testing.drawing import LARGE, cases, place, reporting, reports
 from trilemma.testing.words import line, lines, numbers
 
 __all__ = ["CARRIED_BY", "CONTINUOUS", "NO_BOOST_BELOW", "NO_VETO_BELOW", "WEIGHT_BLIND"]
@@ -46,6 +47,8 @@ def _continuous(subject: Subject, case: Case, most: float) -> Fault | None:
 def _coalitions(draw: st.DrawFn, share: float, *, reach: bool) -> Case:
     """Draw a case, a miner, and validators who reach a share of stake, or who do not."""
     case = draw(cases(validators=2))
+    if 0 < share < 1 and draw(st.booleans()):
+        case = draw(_at_the_share(case, ceil(share * LARGE) - (not reach)))
     chosen: list[int] = []
     for it in draw(st.permutations(range(case.shape[0]))):
         if reach and chosen and case.share(*chosen) >= share:
@@ -55,6 +58,14 @@ def _coalitions(draw: st.DrawFn, share: float, *, reach: bool) -> Case:
     assume(chosen)
     miner = draw(place(case.shape[1]))
     return replace(case, validators=tuple(sorted(chosen)), miners=(miner,))
+
+
+@st.composite
+def _at_the_share(draw: st.DrawFn, case: Case, amount: int) -> Case:
+    """Let one validator hold so many parts of LARGE, and another the rest."""
+    one, other = draw(st.permutations(range(case.shape[0])))[:2]
+    nobody = dict.fromkeys(range(case.shape[0]), 0)
+    return case.holding({**nobody, one: amount, other: LARGE - amount})
 
 
 def _supported(case: Case, by: Collection[int]) -> Case:
@@ -74,8 +85,9 @@ def _others(case: Case) -> set[int]:
 
 
 def _held(case: Case) -> str:
+    several = "s" if len(case.validators) > 1 else ""
     held = case.share(*case.validators)
-    return f"validators {line(case.validators)}, with {held:.4g} of the stake,"
+    return f"validator{several} {line(case.validators)}, with {held:.4g} of the stake,"
 
 
 def _verdict(subject: Subject, case: Case, done: str, *, paid: bool) -> Fault | None:
@@ -104,20 +116,20 @@ def _turned(acts: Rows, miner: int, own: list[bool]) -> Rows:
 def _no_veto_below(subject: Subject, case: Case, share: float) -> Fault | None:
     require(len(case.miners) == 1 and case.share(*case.validators) < share)
     require(case == _against(case))
-    return _verdict(subject, case, f"{_held(case)} turn against", paid=True)
+    return _verdict(subject, case, f"{_held(case)} acting against", paid=True)
 
 
 def _no_boost_below(subject: Subject, case: Case, share: float) -> Fault | None:
     require(len(case.miners) == 1 and case.share(*case.validators) < share)
-    require(_supporters(case) == set(case.validators))
-    return _verdict(subject, case, f"only {_held(case)} report on", paid=False)
+    require(_supporters(case) == set(case.validators) and case.share(*case.validators) > 0)
+    return _verdict(subject, case, f"only {_held(case)} reporting on", paid=False)
 
 
 def _carried_by(subject: Subject, case: Case, share: float) -> Fault | None:
     require(len(case.miners) == 1 and not (case.votes or case.orders))
     require(_supporters(case) == set(case.validators))
     require(case.share(*case.validators) >= share and case.share(*case.validators) > 0)
-    return _verdict(subject, case, f"{_held(case)} report on", paid=True)
+    return _verdict(subject, case, f"{_held(case)} reporting on", paid=True)
 
 
 def _vetoes(share: float) -> st.SearchStrategy[Case]:

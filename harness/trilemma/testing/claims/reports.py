@@ -178,9 +178,8 @@ def _budget_balanced(subject: Subject, case: Case, _: float) -> Fault | None:
     for name in ("miners", "validators"):
         pool = getattr(pay, name)
         if abs(pool.sum() - 1) > SLACK:
-            return Fault(
-                "everybody speaks", f"{name} are paid {numbers(pool)}", "expected a sum of 1"
-            )
+            expected = f"expected a sum of 1, found {pool.sum():.12g}"
+            return Fault("everybody speaks", f"{name} are paid {numbers(pool)}", expected)
     return None
 
 
@@ -193,7 +192,7 @@ def _copying(draw: st.DrawFn) -> Case:
 def _mean_of_others(case: Case, who: int) -> Row:
     """Return the stake-weighted mean of what the others say, in whole numbers."""
     others = [it for it in range(case.shape[0]) if it != who and case.stake[it]]
-    require(bool(others))
+    require(bool(others) and all(isinstance(it, int) for row in case.weights for it in row))
     totals = {it: sum(case.weights[it]) for it in others}
     scale = np.lcm.reduce([int(it) for it in totals.values()], dtype=object)
     return tuple(
