@@ -40,7 +40,7 @@ def even(epoch: Epoch) -> FloatArray:
 
 
 def test_the_same_seed_gives_the_same_bytes_for_any_number_of_processes() -> None:
-    reports = [small(*TRUSTED, "dao_vote", seed=5, workers=workers) for workers in (1, 1, 2, 3)]
+    reports = [small(*TRUSTED, "dao_vote", seed=5, workers=workers) for workers in (1, 2, 3)]
     assert len({report.to_json() for report in reports}) == 1
     assert len({str(report) for report in reports}) == 1
     assert reports[0].to_json() != small(*TRUSTED, "dao_vote", seed=6).to_json()
@@ -61,7 +61,7 @@ def test_company_and_order_change_nobodys_numbers(everybody: Report) -> None:
 
     known = scores(everybody)
     assert scores(small("quadratic(power=0.3)", *reversed(names()), even)).items() >= known.items()
-    for name in names():
+    for name in ("dao_vote", "uniform", "yuma"):
         assert scores(small(name)) == {name: known[name]}
 
 
@@ -136,18 +136,21 @@ class Draws:
         return np.asarray(even(epoch) * self.draw.random())
 
 
-def paying(pay: Callable[[FloatArray], Any]) -> Rule:
-    def pays(epoch: Epoch) -> Any:
-        return pay(even(epoch))
+@dataclass(frozen=True)
+class Pays:
+    """What a function makes of equal pay; a text tells it from others."""
 
-    return pays
+    told: str
+    pay: Callable[[FloatArray], Any]
+
+    def __call__(self, epoch: Epoch) -> Any:
+        return self.pay(even(epoch))
 
 
-def to_validators(pay: Callable[[Any], Any]) -> Rule:
-    def pays(epoch: Epoch) -> Rewards:
-        return Rewards(even(epoch), pay(np.full(epoch.stake.size, 1 / epoch.stake.size)))
-
-    return pays
+class PaysValidators(Pays):
+    def __call__(self, epoch: Epoch) -> Rewards:
+        equal = np.full(epoch.stake.size, 1 / epoch.stake.size)
+        return Rewards(even(epoch), self.pay(equal))
 
 
 def marked(pool: FloatArray, value: float) -> FloatArray:
@@ -165,20 +168,38 @@ FAULTS: dict[str, tuple[Rule, str]] = {
     "counts": (Counts(), "gave two answers for one epoch"),
     "remembers": (Remembers(), "gave two answers for one epoch"),
     "draws": (Draws(), "gave two answers for one epoch"),
-    "NaN": (paying(lambda pool: marked(pool, np.nan)), "miners hold nan at 1"),
-    "infinity": (paying(lambda pool: marked(pool, np.inf)), "miners hold inf at 1"),
-    "negative": (paying(lambda pool: marked(pool, -0.25)), "miners hold -0.25 at 1; no reward"),
-    "over-pays": (paying(lambda pool: 1.01 * pool), r"miners sum to 1\.01.*; a pool pays at most"),
-    "too many": (paying(lambda pool: [*pool, 0]), r"miners have shape \(7,\), not \(6,\)"),
-    "a table": (paying(lambda pool: [pool]), r"miners have shape \(1, 6\), not \(6,\)"),
-    "nothing": (paying(lambda _: None), r"rewards for miners have shape \(\), not \(6,\)"),
-    "none at all": (paying(lambda _: []), r"rewards for miners have shape \(0,\), not \(6,\)"),
-    "objects": (paying(lambda pool: [object()] * pool.size), "miners are not numbers"),
-    "words": (paying(lambda pool: ["a lot"] * pool.size), "miners are not numbers"),
-    "complex": (paying(lambda pool: pool + 0j), "miners are not numbers"),
-    "validators": (to_validators(lambda pool: 2 * pool), r"validators sum to 2\.0"),
-    "no validators": (to_validators(lambda pool: pool[:0]), "rewards for validators have shape"),
-    "negative one": (to_validators(lambda pool: marked(pool, -1)), "validators hold -1.0 at 1"),
+    "NaN": (Pays("NaN", lambda pool: marked(pool, np.nan)), "miners hold nan at 1"),
+    "infinity": (Pays("infinity", lambda pool: marked(pool, np.inf)), "miners hold inf at 1"),
+    "negative": (
+        Pays("negative", lambda pool: marked(pool, -0.25)),
+        "miners hold -0.25 at 1; no reward",
+    ),
+    "over-pays": (
+        Pays("over-pays", lambda pool: 1.01 * pool),
+        r"miners sum to 1\.01.*; a pool pays at most",
+    ),
+    "too many": (
+        Pays("too many", lambda pool: [*pool, 0]),
+        r"miners have shape \(7,\), not \(6,\)",
+    ),
+    "a table": (Pays("a table", lambda pool: [pool]), r"miners have shape \(1, 6\), not \(6,\)"),
+    "nothing": (Pays("nothing", lambda _: None), r"rewards for miners have shape \(\), not \(6,\)"),
+    "none at all": (
+        Pays("none at all", lambda _: []),
+        r"rewards for miners have shape \(0,\), not \(6,\)",
+    ),
+    "objects": (Pays("objects", lambda pool: [object()] * pool.size), "miners are not numbers"),
+    "words": (Pays("words", lambda pool: ["a lot"] * pool.size), "miners are not numbers"),
+    "complex": (Pays("complex", lambda pool: pool + 0j), "miners are not numbers"),
+    "validators": (PaysValidators("validators", lambda pool: 2 * pool), r"validators sum to 2\.0"),
+    "no validators": (
+        PaysValidators("no validators", lambda pool: pool[:0]),
+        "rewards for validators have shape",
+    ),
+    "negative one": (
+        PaysValidators("negative one", lambda pool: marked(pool, -1)),
+        "validators hold -1.0 at 1",
+    ),
 }
 
 
@@ -187,20 +208,29 @@ def trusted() -> Report:
     return small(*TRUSTED)
 
 
-@pytest.mark.parametrize(("rule", "said"), FAULTS.values(), ids=FAULTS)
-def test_a_plugin_that_breaks_the_contract_fails_alone_and_is_told_why(
-    trusted: Report, rule: Rule, said: str
-) -> None:
-    name = label(rule)
-    report = small(TRUSTED[0], rule, *TRUSTED[1:])
-    assert report.to_json() == trusted.to_json()
-    [failure] = report.failures
-    assert failure.label == name
+LABELS = {name: label(rule) for name, (rule, _) in FAULTS.items()}  # before it counts anything
+
+
+@pytest.fixture(scope="module")
+def beside_faulty() -> Report:
+    """Ask those that can be trusted and all others at once."""
+    return small(TRUSTED[0], *(rule for rule, _ in FAULTS.values()), *TRUSTED[1:])
+
+
+def test_plugins_that_break_the_contract_fail_alone(trusted: Report, beside_faulty: Report) -> None:
+    assert beside_faulty.to_json() == trusted.to_json()
+    assert {failure.label for failure in beside_faulty.failures} == set(LABELS.values())
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_plugin_that_breaks_the_contract_is_told_why(beside_faulty: Report, name: str) -> None:
+    [failure] = [it for it in beside_faulty.failures if it.label == LABELS[name]]
+    _, said = FAULTS[name]
     assert re.search(said, failure.reason), failure.reason
     assert "2 of 2 worlds, first in world 0" in failure.reason
     assert f"(world seed {world_seed(0, 0)})" in failure.reason
     assert failure.reason.isprintable()
-    assert f"{failure.label} is missing: {failure.reason}" in str(report)
+    assert f"{failure.label} is missing: {failure.reason}" in str(beside_faulty)
 
 
 @dataclass(frozen=True)
@@ -216,8 +246,7 @@ class FailsIn:
         return even(epoch)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(("number", "workers"), [(0, 2), (1, 1)])
 def test_a_failure_in_one_world_is_reported_with_the_seed_that_shows_it(
     trusted: Report, number: int, workers: int
 ) -> None:
@@ -285,7 +314,7 @@ def test_what_lies_out_of_range_is_refused_by_name(asked: dict[str, Any]) -> Non
 
 
 def test_the_ends_of_every_range_are_in_it() -> None:
-    for asked in ({"xi": 0}, {"xi": 1}, {"worlds": 1}, {"seed": 2**70}, {"budget": Budget(0, 1)}):
+    for asked in ({"xi": 0, "worlds": 1, "budget": Budget(0, 1)}, {"xi": 1, "seed": 2**70}):
         assert len(small(*TRUSTED, **asked).rows) == 2
 
 

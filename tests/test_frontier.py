@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from tests.few_attacks import few_attacks
 from tests.test_cli import asked, complaint, folder
 from trilemma import (
     Budget,
@@ -28,7 +29,7 @@ from trilemma.model import FloatArray
 from trilemma.registry import parameters
 from trilemma.report.frontier import SCORES, Candidate, Frontier
 
-__all__ = ["folder"]  # a fixture that every test here takes
+__all__ = ["few_attacks", "folder"]  # fixtures that every test here takes
 
 WORLD = Preset("pareto(1.2)", validators=8, miners=7)
 BUDGET = Budget(stake=0.3, identities=1, evaluations=0)

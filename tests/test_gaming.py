@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -88,14 +89,14 @@ class Patron:
 
 
 def test_a_constant_answer_has_no_quality_and_is_flagged() -> None:
-    row = play(Constant())
+    row = played()[Constant]
     assert row.free.quality.value == 0
     assert UNORDERED in row.flags
     assert any("both twins get nothing" in flag for flag in row.flags)
 
 
 def test_ignoring_weights_has_no_quality_and_is_farmed() -> None:
-    row = play(Blind())
+    row = played()[Blind]
     gain = (8 / 23 - 1 / 16) / 2 + (8 / 31 - 1 / 24) / 2  # 8 of 16 + 7, and 8 of 24 + 7
     others = 1 - (1 / 16 + 1 / 24) / 2
     assert row.free.quality.value == pytest.approx(0, abs=1e-9)
@@ -109,7 +110,7 @@ def test_ignoring_weights_is_never_called_best(seed: int) -> None:
         ["uniform", "dictator"],
         world=Preset("equal", validators=12, miners=24),
         worlds=2,
-        budget=Budget(stake=0, identities=1),
+        budget=Budget(stake=0, identities=1, evaluations=0),
         seed=seed,
         workers=1,
     )
@@ -118,18 +119,18 @@ def test_ignoring_weights_is_never_called_best(seed: int) -> None:
 
 
 def test_hard_coded_places_are_flagged() -> None:
-    assert UNORDERED in play(Favourites()).flags
+    assert UNORDERED in played()[Favourites].flags
 
 
 def test_burning_most_of_the_pay_has_no_quality_and_is_flagged() -> None:
-    row = play(Miser())
+    row = played()[Miser]
     assert row.free.quality.value == 0
     assert any("burns 90% of the pay" in flag for flag in row.flags)
 
 
 def test_validators_pay_far_from_stake_is_flagged() -> None:
-    assert any("validators' pay is far from stake" in flag for flag in play(Patron()).flags)
-    assert not any("far from stake" in flag for flag in play(Yuma()).flags)
+    assert any("validators' pay is far from stake" in flag for flag in played()[Patron].flags)
+    assert not any("far from stake" in flag for flag in played()[Yuma].flags)
 
 
 # Rules that punish everybody.
@@ -169,7 +170,7 @@ class Unanimous:
 
 
 def test_yuma_unless_some_row_deviates_else_burn_can_be_burnt_by_anybody() -> None:
-    row = play(Scorched())
+    row = played()[Scorched]
     assert row.free.sybil_resistance.value > 0.99  # nobody dares to deviate, so all looks well
     assert row.free.quality.value > 0.9
     for side in (row.verified, row.free):
@@ -179,7 +180,7 @@ def test_yuma_unless_some_row_deviates_else_burn_can_be_burnt_by_anybody() -> No
 
 
 def test_a_kill_switch_in_one_seat_is_a_cut_off_by_one() -> None:
-    row = play(KillSwitch())
+    row = played()[KillSwitch]
     for side in (row.verified, row.free):
         assert side.neutrality.value == 0
         assert side.cutoff_number == 1
@@ -190,7 +191,7 @@ def test_unanimity_or_uniform_loses_all_quality_to_one_dissenter() -> None:
     assert silent.verified.neutrality.value == pytest.approx(1, abs=1e-9)
     assert silent.verified.quality.value == pytest.approx(1, abs=1e-9)
     assert silent.verified.quality_attacked.value == pytest.approx(0, abs=1e-9)
-    assert play(Unanimous()).verified.quality.value == pytest.approx(0, abs=1e-9)
+    assert played()[Unanimous].verified.quality.value == pytest.approx(0, abs=1e-9)
 
 
 # Rules in which one account decides and seems not to.
@@ -216,7 +217,7 @@ class Smallest:
 
 
 def test_a_dictator_who_averages_identical_columns_is_a_dictator() -> None:
-    row = play(AveragingDictator())
+    row = played()[AveragingDictator]
     for side in (row.verified, row.free):
         assert side.neutrality.value == pytest.approx(0, abs=1e-9)
         assert side.cutoff_number == 1
@@ -236,7 +237,7 @@ def test_the_smallest_account_is_found_where_it_decides() -> None:
 
 
 def test_an_attacker_without_stake_takes_the_pool_where_the_smallest_account_decides() -> None:
-    row = play(Smallest())
+    row = played()[Smallest]
     assert row.verified.sybil_resistance.value < 0.55
     assert "stake 0.00" in row.verified.worst_sybil_play
 
@@ -269,7 +270,7 @@ class Lottery:
 class Turncoat:
     """Changes its mind after so many calls, and never again."""
 
-    after: int
+    after: int = 10**9
     calls: list[int] = field(default_factory=list)
 
     def __call__(self, epoch: Epoch) -> AnyArray:
@@ -302,10 +303,15 @@ def test_two_answers_to_one_epoch_are_refused(rule: Mechanism) -> None:
 
 @pytest.mark.parametrize("share", [0.2, 0.75, 0.95])  # the first while coalitions are grown
 def test_a_change_of_mind_after_many_calls_is_refused(share: float) -> None:
-    steady = Turncoat(10**9)
-    play(steady, worlds=1)
-    fickle = Turncoat(int(share * len(steady.calls)))
+    fickle = Turncoat(int(share * calls_in_a_world()))
     assert "two answers for one epoch" in refusal(fickle, worlds=1)
+
+
+@cache
+def calls_in_a_world() -> int:
+    steady = Turncoat()
+    game(steady, SMALL, 1)
+    return len(steady.calls)
 
 
 def test_answers_that_depend_on_earlier_epochs_are_refused() -> None:
@@ -392,12 +398,16 @@ def test_a_rule_that_writes_has_no_row() -> None:
 def test_a_saboteur_changes_nobody_elses_numbers(
     name: str, way: Callable[[Epoch, str], None]
 ) -> None:
-    rules: list[list[Mechanism]] = [[DaoVote()], [Saboteur(name, way), DaoVote()]]
-    alone, beside = (
-        compare(them, world=SMALL, worlds=1, budget=BUDGET, workers=1).rows[-1] for them in rules
-    )
+    alone = dao_vote_beside()
+    beside = dao_vote_beside(Saboteur(name, way))
     assert beside.free.to_json() == alone.free.to_json()
     assert beside.verified.to_json() == alone.verified.to_json()
+
+
+@cache
+def dao_vote_beside(*others: Mechanism) -> Row:
+    rules, budget = [*others, DaoVote()], Budget(identities=1, evaluations=0)
+    return compare(rules, world=SMALL, worlds=1, budget=budget, workers=1).rows[-1]
 
 
 # Rules that look for the truth.
@@ -461,8 +471,19 @@ def game(rule: Mechanism, world: Preset, worlds: int) -> Report:
     return compare([rule], world=world, worlds=worlds, budget=BUDGET, workers=1)
 
 
-def play(rule: Mechanism, *, world: Preset = SMALL, worlds: int = 2) -> Row:
-    (row,) = game(rule, world, worlds).rows
+@cache
+def played() -> dict[type, Row]:
+    """Return the rows of all rules above that are accepted, by class."""
+    rules: list[Mechanism] = [
+        *(Constant(), Blind(), Favourites(), Miser(), Patron(), Scorched(), KillSwitch()),
+        *(Unanimous(), AveragingDictator(), Smallest(), Yuma()),
+    ]
+    report = compare(rules, world=SMALL, worlds=2, budget=BUDGET, workers=1)
+    return {type(rule): row for rule, row in zip(rules, report.rows, strict=True)}
+
+
+def play(rule: Mechanism, world: Preset) -> Row:
+    (row,) = game(rule, world, 2).rows
     return row
 
 

@@ -22,7 +22,7 @@ from trilemma_mechanisms.yuma import Yuma
 FloatArray = npt.NDArray[np.float64]
 
 patient = settings(deadline=None)  # the first call compiles
-brief = settings(patient, max_examples=40)  # of every one of many mechanisms
+brief = settings(patient, max_examples=25)  # of every one of many mechanisms
 
 SPECS = [
     *names(),

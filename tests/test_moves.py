@@ -17,7 +17,7 @@ from trilemma.model import FloatArray, IntArray, World
 
 Move = Callable[[World], World]
 
-briefly = settings(max_examples=25)  # for those that run over every move
+briefly = settings(max_examples=15)  # for those that run over every move
 PARTS = 3
 SYBIL_MOVES: dict[str, Move] = {
     "split": partial(moves.split, parts=PARTS),

@@ -22,6 +22,7 @@ def network(kind: str, dtype: str) -> Plays:
     """Weights with ties, and a miner nobody reports on."""
     said = np.round(weights(kind, SHAPE, np.dtype(dtype)), 4)
     said[..., 7] = 0
+    said.setflags(write=dtype == "float32")  # as epochs have them: compiled once
     plays = plays_of(said[None])
     plays.run()
     return plays

@@ -117,7 +117,7 @@ def test_more_stake_never_raises_a_score_by_scripted_plays() -> None:
     before = None
     for stake in (0.0, 0.12, 0.6):
         budget = Budget(stake, identities=2, identity_cost=0.001, evaluations=0)
-        rows = compare(RULES, world=SMALL, worlds=2, budget=budget, workers=1).rows
+        rows = compare(RULES, world=SMALL, worlds=1, budget=budget, workers=1).rows
         values = np.array(
             [
                 [getattr(side, score).value for score in COUNTED]

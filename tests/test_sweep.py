@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from tests.few_attacks import few_attacks
 from tests.test_cli import asked, complaint, folder
 from trilemma import Budget, Epoch, Preset, UsageError, compare, sweep
 from trilemma.axes import Setting, grid, varied
@@ -21,7 +22,7 @@ from trilemma.registry import load_each
 from trilemma.report.sweep import Curve, Point, Sweep
 from trilemma.thresholds import NOWHERE, between, estimate, first, located, turns
 
-__all__ = ["folder"]  # a fixture that every test here takes
+__all__ = ["few_attacks", "folder"]  # fixtures that every test here takes
 
 WORLD = Preset("pareto(1.2)", validators=8, miners=7)
 BUDGET = Budget(stake=0.2, identities=8, evaluations=0)
@@ -60,15 +61,27 @@ def minimum(answer: Sweep, label: str) -> list[float]:
     return [point.minimum.value for point in curve.points]
 
 
+@pytest.fixture(scope="module")
+def prices() -> Sweep:
+    return small("identity_cost", "0..0.1:3")
+
+
+@pytest.fixture(scope="module")
+def calls() -> int:
+    """Return how often one comparison asks."""
+    return compare(RULES, world=WORLD, worlds=2, budget=BUDGET, workers=1).calls
+
+
 # --- every point is a comparison -----------------------------------------------------------------
 
 
-def test_a_sweep_of_prices_costs_one_comparison_and_every_point_is_one() -> None:
-    answer = small("identity_cost", "0..0.1:3")
-    assert answer.calls == compare(RULES, world=WORLD, worlds=2, budget=BUDGET, workers=1).calls
-    assert answer.values == (0, 0.05, 0.1)
-    for place, price in enumerate(answer.values):
-        assert_as_compared(at(answer, place), budget=replace(BUDGET, identity_cost=price))
+def test_a_sweep_of_prices_costs_one_comparison_and_every_point_is_one(
+    prices: Sweep, calls: int
+) -> None:
+    assert prices.calls == calls
+    assert prices.values == (0, 0.05, 0.1)
+    for place, price in enumerate(prices.values):
+        assert_as_compared(at(prices, place), budget=replace(BUDGET, identity_cost=price))
 
 
 @pytest.mark.parametrize(
@@ -79,10 +92,12 @@ def test_a_sweep_of_prices_costs_one_comparison_and_every_point_is_one() -> None
         ("insiders", "1..3", (1, 2, 3)),
     ],
 )
-def test_budgets_that_nest_are_measured_once(over: str, values: str, expected: Any) -> None:
+def test_budgets_that_nest_are_measured_once(
+    over: str, values: str, expected: Any, calls: int
+) -> None:
     answer = small(over, values)
     assert answer.values == expected
-    assert answer.calls == compare(RULES, world=WORLD, worlds=2, budget=BUDGET, workers=1).calls
+    assert answer.calls == calls
     for place in (0, 1):  # the last is the comparison that cells are taken from
         value: Any = (expected[place],) if over == "insiders" else expected[place]
         assert_as_compared(at(answer, place), budget=replace(BUDGET, **{over: value}))
@@ -205,8 +220,8 @@ def test_what_does_not_exist_with_all_worlds_is_none() -> None:
     assert str(estimate(np.array([1.0, 1, np.nan]))) == "1 [in 50.0% of resamples]"
 
 
-def test_intervals_hold_the_value() -> None:
-    for curve in small("identity_cost", "0..0.1:3").curves:
+def test_intervals_hold_the_value(prices: Sweep) -> None:
+    for curve in prices.curves:
         for point in curve.points:
             for it in (*point.costs, *(getattr(point, score) for score in SCORES)):
                 if it.value is not None:
@@ -283,7 +298,7 @@ def test_the_smallest_price_that_meets_a_target_meets_it() -> None:
 
 
 def test_where_prices_are_not_swept_the_first_point_that_meets_it_is_said() -> None:
-    answer = small("noise", [0, 0.2, 2], until="quality >= 0")
+    answer = small("noise", [0, 0.2, 2], worlds=1, until="quality >= 0")
     assert [it.meets.value for it in answer.curves if it.meets] == [0, 0]
 
 

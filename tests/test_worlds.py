@@ -337,7 +337,7 @@ def test_a_network_in_which_nothing_happens_is_refused(stake: Any, weights: Any)
 @given(st.sampled_from([(1, 1), (1, 2), (2, 1), (3, 2)]), seeds)
 def test_the_smallest_networks_can_be_compared(shape: tuple[int, int], seed: int) -> None:
     source = Imported(network([np.arange(shape[0]) + 1], [np.ones(shape)]))
-    budget = Budget(identities=2)
+    budget = Budget(identities=2, evaluations=40)
     rules = ["yuma", "dao_vote", "dictator"]
     report = compare(rules, world=source, worlds=1, budget=budget, seed=seed, workers=1)
     assert not report.failures

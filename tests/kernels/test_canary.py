@@ -33,6 +33,7 @@ class Network:
         draw = np.random.default_rng(0)
         self.weights = draw.random((1, EPOCHS, VALIDATORS, MINERS)).astype(dtype)
         self.copy = np.empty_like(self.weights)
+        self.weights.setflags(write=dtype == "float32")  # as epochs have them: compiled once
         stake = draw.random(VALIDATORS)
         self.units = kernels.stake_units(stake, 30 if dtype == "float32" else 62)
         self.needed = kernels.needed_support(0.5, int(self.units.sum(dtype=np.int64)))
@@ -56,7 +57,7 @@ class Network:
         stakes = np.broadcast_to(self.units, self.share.shape).copy()
         needed = np.full((1, EPOCHS), self.needed, self.units.dtype)
         given = self.weights, self.share.copy(), stakes, needed
-        prior, rule = self.weights[:0, 0], PLAIN._replace(**changes)
+        prior, rule = np.zeros((0, VALIDATORS, MINERS), none.dtype), PLAIN._replace(**changes)
         kernels.plays(*given, prior, none, rule, 0, 1, self.outcome)
 
     def liquid(self) -> None:

@@ -40,9 +40,10 @@ class Plays(NamedTuple):
     def run(
         self, rule: Settings, guess: Numbers | None = None, parts: Any = None, workers: int = 0
     ) -> Outcome:
-        kind = self.weights.dtype
-        n, m = self.weights.shape[2:]
-        count, epochs = max(len(self.weights), len(self.stake)), self.weights.shape[1]
+        kind, weights = self.weights.dtype, self.weights.view()
+        weights.setflags(write=kind == np.float32)  # as epochs have them: compiled once
+        n, m = weights.shape[2:]
+        count, epochs = max(len(weights), len(self.stake)), weights.shape[1]
         bits = 30 if kind == np.float32 else 62
         units = np.apply_along_axis(kernels.stake_units, -1, self.stake, bits)
         total = units.sum(axis=-1, dtype=np.int64)
@@ -55,7 +56,7 @@ class Plays(NamedTuple):
             np.zeros((count, n, m), kind),
         )
         start = np.zeros(0, kind) if guess is None else guess
-        given_ = (self.weights, share, units, needed, self.prior, start, rule)
+        given_ = (weights, share, units, needed, self.prior, start, rule)
         parts = [(0, count)] if parts is None else parts
         compute: Any = kernels.plays
         if workers:

@@ -166,6 +166,8 @@ def outcome(
 ) -> tuple[Array, Array, Array, bool]:
     """Return ranks, dividends, bonds (k,), and whether there is a consensus."""
     n, m = shape
+    for array in weights:
+        array.setflags(write=False)  # as epochs have them: compiled once
     units = stake_units(stake)
     share = normalised(stake / stake.max(initial=1))
     spoken = share if heard is None else np.where(heard, share, -1.0)

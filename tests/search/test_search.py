@@ -64,7 +64,7 @@ def from_honesty(rule: Any, world: World, evaluations: int, seed: int = 0) -> Fo
 # --- more never helps the mechanism --------------------------------------------------------------
 
 
-@few
+@settings(few, max_examples=4)  # of three comparisons each
 @given(seeds, st.sampled_from(["yuma", "quadratic", "dictator"]), st.integers(0, 300))
 def test_search_never_makes_a_score_better_and_more_of_it_never_does(
     seed: int, rule: str, evaluations: int
@@ -78,8 +78,7 @@ def test_search_never_makes_a_score_better_and_more_of_it_never_does(
             it for side in sides for it in (side.sybil_resistance.value, side.neutrality.value)
         ]
 
-    counts = sorted({0, evaluations, evaluations + 41, 2 * evaluations})
-    found = [scores(count) for count in counts]
+    found = [scores(count) for count in (0, evaluations, 2 * evaluations + 41)]
     for fewer, more in pairwise(found):
         assert (np.array(more) <= np.array(fewer) + 1e-12).all()
 
