@@ -46,14 +46,15 @@ def test_a_plugin_of_ones_own_is_timed_beside_the_registered_ones(tmp_path: Path
 def test_a_mechanism_that_does_not_exist_is_said_before_anything_is_timed() -> None:
     code, said = outcome_of("benchmarks", "--mechanism", "uniform", "--mechanism", "yuna")
     assert code == 4
-    assert "--mechanism: no mechanism is called 'yuna'; did you mean 'yuma'?" in said
+    assert "--mechanism yuna: no mechanism is called 'yuna'; did you mean 'yuma'?" in said
 
 
-def test_plain_pytest_in_the_root_takes_the_option() -> None:
+def test_what_is_timed_is_checked_as_well() -> None:
     spec = "quadratic(power=0.25)"
-    code, said = outcome_of("--mechanism", spec, "--collect-only", "--quiet", "--ignore=tests")
+    code, said = outcome_of("benchmarks", "--mechanism", spec, "--collect-only", "--quiet")
     assert code == 0, said
     assert f"bench_mechanisms.py::test_one_epoch[{spec}-16-16]" in said
+    assert f"{spec}::finite" in said
 
 
 # --- the ratios ----------------------------------------------------------------------------------
