@@ -1,0 +1,101 @@
+"""What is mutated, and which mechanisms are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+from benchmarks.mutation.mutants import Mutant, mutants
+
+__all__ = ["ROOT", "SCOPE", "File", "mutants_of"]
+
+ROOT = Path(__file__).parents[2]
+
+SPARED = (
+    *("__post_init__", "_require", "_check_carry"),  # refuse what the kit never gives
+    *("claims", "claims_by_influence", "expected_failures"),  # to claim less breaks nothing
+    *("stages", "stages_by_influence", "emission", "flags"),  # explain pay, and change none
+    *("on_base", "after"),  # rank candidates, and pay nobody
+    *("_owned", "_active"),  # read records that only a chain has
+    *("_gallop", "_steer", "_clamp"),  # change how the search goes, not where it ends
+)
+# Only `stages` and records of a chain ask floats for these.
+STEPWISE = tuple(f"Float.{it}" for it in ("rows", "consensus", "none", "of", "store", "plain"))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is mutated.
+
+    Parameters
+    ----------
+    path : str
+        From the root.
+    specs : tuple of str
+        Mechanisms that the kit looks at; those that are told apart soonest first.
+    every : int
+        Of how many mutants one is tried. Kernels are long, and unrolled: their lines repeat.
+    anew : bool
+        Whether all kernels are compiled anew: compiled functions, its own or of other files, hold
+        this file's code.
+    """
+
+    path: str
+    specs: tuple[str, ...]
+    every: int = 1
+    anew: bool = False
+
+    @property
+    def module(self) -> str:
+        """Its name for Python."""
+        return self.path.removesuffix(".py").partition("/")[2].replace("/", ".")
+
+    def mutants(self) -> Iterator[Mutant]:
+        """Yield those that are tried."""
+        found = mutants(self.path, (ROOT / self.path).read_text(), (*SPARED, *STEPWISE))
+        # By what it reads, so that an edit elsewhere in the file chooses no others.
+        yield from (it for it in found if crc32(it.text.encode()) % self.every == 0)
+
+
+def _with_weighted(*heads: str) -> tuple[str, ...]:
+    return tuple(head.format("inner=stake_weighted") for head in heads)
+
+
+CONTROLS = ("stake_weighted", "uniform", "stake_proportional", "dictator")
+CAPPED = _with_weighted("stake_capped({})", "stake_capped(cap=0.25, {})")
+QUADRATIC = _with_weighted("quadratic({})", "quadratic(power=1, {})")
+DAO_VOTE = _with_weighted("dao_vote({})", "dao_vote(electorate='stake', {})")
+FUSED = ("yuma", "yuma(version=2)", "yuma(bonds_penalty=0.5)", "yuma(liquid_alpha=True)")
+CHAIN = (
+    "yuma(arithmetic='chain')",
+    "yuma(arithmetic='chain', version=2)",
+    "yuma(arithmetic='chain', bonds_penalty=0.5)",
+    "yuma(arithmetic='chain', liquid_alpha=True)",
+)
+LIMITED = ("yuma(max_validators=2)", "yuma(stake_threshold=2)")
+SINGLE = "yuma(arithmetic='float32')"
+KERNELS, MECHANISMS = "harness/trilemma/kernels", "mechanisms/trilemma_mechanisms"
+
+SCOPE = (
+    File(f"{MECHANISMS}/controls.py", CONTROLS),
+    File(f"{MECHANISMS}/influence.py", (CAPPED[0], DAO_VOTE[0], "stake_weighted", "dao_vote")),
+    File(f"{MECHANISMS}/stake_capped.py", (*CAPPED, "stake_capped")),
+    File(f"{MECHANISMS}/quadratic.py", (*QUADRATIC, "quadratic")),
+    File(f"{MECHANISMS}/dao_vote.py", (*DAO_VOTE, "dao_vote")),
+    File(f"{MECHANISMS}/yuma/accounts.py", ("yuma", *LIMITED)),
+    File(f"{MECHANISMS}/yuma/numbers.py", ("yuma", SINGLE, CHAIN[0], CHAIN[1])),
+    File(f"{MECHANISMS}/yuma/rule.py", (*FUSED, *CHAIN[1:])),
+    File(f"{MECHANISMS}/yuma/fused.py", ("yuma", "yuma(version=2)")),
+    File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", CHAIN[0])),
+    File(f"{KERNELS}/tiles.py", ("yuma",), every=4, anew=True),
+    File(f"{KERNELS}/epochs.py", FUSED[:2], every=4, anew=True),
+    File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),
+    File(f"{KERNELS}/yuma.py", CHAIN, every=2, anew=True),
+)
+
+
+def mutants_of(files: Iterable[File] = SCOPE) -> list[tuple[File, Mutant]]:
+    """Return everything that is tried, with the file it is made of."""
+    return [(file, mutant) for file in files for mutant in file.mutants()]
