@@ -9,20 +9,35 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.data import ROOT
 
-SCRIPT = """
+Counts = dict[str, dict[str, int]]
+
+BEFORE = """
 import json
 import numpy as np
+from trilemma import Epoch, kernels
+from trilemma_mechanisms.yuma import Yuma
+
+signatures = 0
+"""
+AFTER = """
+compiled = [getattr(kernels, name) for name in kernels.__all__]
+compiled = {kernel.__name__: kernel.stats for kernel in compiled if hasattr(kernel, "stats")}
+print(json.dumps({
+    "consensus": {"signatures": signatures},
+    "hits": {name: sum(stats.cache_hits.values()) for name, stats in compiled.items()},
+    "misses": {name: sum(stats.cache_misses.values()) for name, stats in compiled.items()},
+}))
+"""
+STEPS = """
 from tests import naive
 from tests.kernels.test_yuma_kernels import close, speeds, synthetic
-from trilemma import Chain, Csr, Epoch, kernels
+from trilemma import Chain, Csr
 from trilemma.kernels import ONE
-from trilemma_mechanisms.yuma import Yuma
 
 for n, m in ((1, 1), (2, 64), (5, 65), (70, 3), (7, 130)):
     rng = np.random.default_rng(n)
@@ -77,21 +92,18 @@ for arithmetic in ("float", "chain"):
         first = rule(epoch)
         again = rule(epoch.replace(carry=first.carry))
         assert again.miners.any() and again.validators.any() and again.carry.bonds.any()
-
+"""
+EPOCHS = """
+n = 5
+rng = np.random.default_rng(n)
 for arithmetic in ("float", "float32"):
     for rule in (Yuma(arithmetic=arithmetic), Yuma(arithmetic=arithmetic, version=2)):
         epoch = Epoch(rng.integers(0, 9, n), rng.random((n, 131)))
         first = rule(epoch)
         assert rule(epoch.replace(carry=first.carry)).carry.bonds.any()
-
-compiled = [getattr(kernels, name) for name in kernels.__all__]
-compiled = {kernel.__name__: kernel.stats for kernel in compiled if hasattr(kernel, "stats")}
-print(json.dumps({
-    "consensus": signatures,
-    "hits": {name: sum(stats.cache_hits.values()) for name, stats in compiled.items()},
-    "misses": {name: sum(stats.cache_misses.values()) for name, stats in compiled.items()},
-}))
 """
+# Side by side, because to compile takes long: the kernels of single steps, that of whole epochs.
+SCRIPTS = {name: BEFORE + it + AFTER for name, it in {"steps": STEPS, "epochs": EPOCHS}.items()}
 
 KERNELS = {
     *("bonds_version_2", "bonds_version_3", "clip_and_rank", "columns_upscaled", "consensus"),
@@ -114,49 +126,54 @@ def ran(cache: Path, *command: str) -> str:
     return done.stdout
 
 
-def run(cache: Path) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(ran(cache, "-c", SCRIPT))
-    return report
+def run(caches: Path) -> Counts:
+    """Return what both scripts count, each with a cache of its own, added up."""
+    with ThreadPoolExecutor() as pool:
+        printed = pool.map(lambda it: ran(caches / it[0], "-c", it[1]), SCRIPTS.items())
+        one, other = map(json.loads, printed)
+    return {
+        kind: {name: count + other[kind][name] for name, count in one[kind].items()} for kind in one
+    }
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("numba")
 
 
 @pytest.fixture(scope="module")
-def cold(cache: Path) -> dict[str, Any]:
-    """Compile everything into an empty folder; an index outside raises in there."""
-    return run(cache)
+def cold(caches: Path) -> Counts:
+    """Compile everything into empty folders; an index outside raises in there."""
+    return run(caches)
 
 
-def test_no_kernel_reads_or_writes_out_of_bounds(cold: dict[str, Any]) -> None:
+def test_no_kernel_reads_or_writes_out_of_bounds(cold: Counts) -> None:
     assert set(cold["misses"]) == KERNELS
     assert min(cold["misses"].values()) > 1  # in both kinds of numbers
     assert not any(cold["hits"].values())
 
 
 def test_all_stakes_share_one_compiled_consensus_for_each_kind_of_weights(
-    cold: dict[str, Any],
+    cold: Counts,
 ) -> None:
-    assert cold["consensus"] == 2
+    assert cold["consensus"] == {"signatures": 2}
 
 
-def test_a_second_process_compiles_nothing(cold: dict[str, Any], cache: Path) -> None:
-    warm = run(cache)
+def test_a_second_process_compiles_nothing(cold: Counts, caches: Path) -> None:
+    warm = run(caches)
     assert not any(warm["misses"].values())
     assert warm["hits"] == cold["misses"]
 
 
 def test_no_input_that_tests_think_of_makes_a_kernel_read_out_of_bounds(
-    cold: dict[str, Any], cache: Path, tmp_path: Path
+    cold: Counts, caches: Path, tmp_path: Path
 ) -> None:
     assert not any(cold["hits"].values())  # code from elsewhere would have hidden the switch
 
-    def fuzz(file: str) -> None:
-        own = shutil.copytree(cache, tmp_path / Path(file).stem)  # two must not write to one
-        path = str(Path(__file__).parent / file)
-        ran(own, "-m", "pytest", "-q", "-p", "no:cacheprovider", path)
+    def fuzz(file: str) -> None:  # with a cache of its own: two must not write to one
+        path = Path(__file__).parent / file
+        cache = shutil.copytree(caches / "steps", tmp_path / path.stem)
+        ran(cache, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path))
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(fuzz, ("test_yuma_kernels.py", "test_consensus.py", "../test_chain.py")))

@@ -315,6 +315,13 @@ class Mine:
 '''
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try few cases by default."""
+    monkeypatch.setitem(PROFILES, "ci", BRIEF)
+
+
+@pytest.mark.usefixtures("brief")
 def test_check_exits_with_1_where_something_breaks_and_keeps_what_it_found(folder: Path) -> None:
     (folder / "mine.py").write_text(MINE)
     code, out, err = asked("check", "./mine.py:Mine")
@@ -330,6 +337,7 @@ def test_check_exits_with_1_where_something_breaks_and_keeps_what_it_found(folde
     assert (code, json.loads(kept_by)["broken"]) == (0, False)
 
 
+@pytest.mark.usefixtures("brief")
 def test_check_prints_the_documented_json_and_nothing_else(folder: Path) -> None:
     code, out, err = asked("check", "uniform", "--json", "-", "--unclaimed")
     assert (code, err) == (0, "")
