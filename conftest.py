@@ -6,6 +6,11 @@ import os
 
 from hypothesis import settings
 
-if "CI" not in os.environ:  # there Hypothesis takes its own profile: no deadline, no chance
-    settings.register_profile("dev", deadline=None)  # a first call compiles
-    settings.load_profile("dev")
+settings.register_profile(
+    "ordinary",
+    max_examples=50,
+    deadline=None,  # a first call compiles
+    derandomize="CI" in os.environ,
+)
+settings.register_profile("fuzz", max_examples=10_000, deadline=None)  # --hypothesis-profile=fuzz
+settings.load_profile("ordinary")

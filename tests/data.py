@@ -1,14 +1,11 @@
-"""What several tests compare with: real data, too large to be kept beside them, and a long run."""
+"""What several tests compare with: real data, too large to be kept beside them."""
 
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 
 import pytest
-
-from trilemma import Report, compare
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,9 +16,3 @@ def shared(path: str) -> Path:
     if not file.exists():
         pytest.skip(f"no {file}: set TRILEMMA_DATA to the folder of the shared data")
     return file
-
-
-@cache
-def default_comparison() -> Report:
-    """Return what `compare()` finds: half a minute of work, whoever asks first."""
-    return compare()

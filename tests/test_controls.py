@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.data import default_comparison
+from docs import regenerate
+from tests.test_readme import README, cells, part
 from trilemma import Budget, Preset, Report, compare
 from trilemma.report import Row
 from trilemma.worlds import stake_vector, world_seed
@@ -22,7 +23,7 @@ EVALUATIONS = 100  # what is known holds for searches of any length
 
 @pytest.fixture(scope="module")
 def root() -> Report:
-    return default_comparison()
+    return compare()
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,21 @@ def test_a_sweep_never_claims_more_eyes_than_the_worlds_had() -> None:
         world = Preset("equal", validators=6, miners=8, clone_detection=chance)
         row = only("uniform", world=world, budget=Budget(0, 4), worlds=1)
         assert [at for at, _ in row.clone_sweep] == swept
+
+
+def numbers(row: list[str]) -> list[float]:
+    return [float(cell.split("±")[0]) for cell in row[1:] if cell[0].isdigit()]
+
+
+def test_the_table_of_the_readme_is_what_the_default_comparison_prints(root: Report) -> None:
+    shown = part(README, "comparison")
+    fresh = regenerate.comparison(root)
+    for old, new in zip(cells(shown), cells(fresh), strict=True):
+        assert old[0] == new[0]
+        # Other processors may round the last digit shown differently.
+        assert numbers(old) == pytest.approx(numbers(new), abs=0.011)
+    sentences = [line for line in shown.splitlines() if line.startswith("*")]
+    assert sentences == [line for line in fresh.splitlines() if line.startswith("*")]
 
 
 def only(rule: str, *, world: Preset, budget: Budget, xi: float = 0.5, worlds: int = WORLDS) -> Row:

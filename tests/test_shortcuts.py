@@ -95,7 +95,7 @@ def plain(rule: Any, epoch: Epoch, rows: Any) -> Ranker:
 # --- a few rows on a base that stays -------------------------------------------------------------
 
 
-@settings(patient, max_examples=400)
+@settings(patient, max_examples=200)
 @given(rules, st.data())
 def test_a_candidate_is_paid_what_a_plain_call_pays(rule: Yuma, data: st.DataObject) -> None:
     epoch = data.draw(epochs(rule))
@@ -297,7 +297,7 @@ def same_bonds(found: State, expected: State) -> None:
     assert found.bonds.max() <= 1
 
 
-@settings(patient, max_examples=300)
+@settings(patient, max_examples=150)
 @given(rules, st.data(), st.sampled_from([1, 2, 3, 4, 10, 60]))
 def test_what_is_carried_after_many_epochs_is_what_they_leave(
     rule: Yuma, data: st.DataObject, number: int

@@ -406,7 +406,7 @@ def histories(draw: st.DrawFn) -> list[tuple[Array, Array, dict[str, Any]]]:
     ]
 
 
-@settings(patient, max_examples=400)
+@settings(patient, max_examples=200)
 @given(mechanisms(), histories(), st.booleans())
 def test_every_mechanism_pays_as_for_dense_weights(
     mechanism: Mechanism, history: list[tuple[Array, Array, dict[str, Any]]], zeros: bool

@@ -166,7 +166,7 @@ def assert_equal(found: dict[str, Array], twin: dict[str, Any]) -> None:
         np.testing.assert_array_equal(array, expected, err_msg=name)
 
 
-@settings(patient, max_examples=300)
+@settings(patient, max_examples=150)
 @given(cases())
 def test_an_epoch_equals_its_twin_in_every_output(case: Case) -> None:
     found = outputs(case, rule_of(case, "chain"), epoch_of(case))

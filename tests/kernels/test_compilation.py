@@ -19,10 +19,24 @@ Counts = dict[str, dict[str, int]]
 BEFORE = """
 import json
 import numpy as np
-from trilemma import Epoch, kernels
+from trilemma import Chain, Csr, Epoch, kernels
 from trilemma_mechanisms.yuma import Yuma
 
 signatures = 0
+
+
+def records(arithmetic, n=5):
+    rng = np.random.default_rng(n)
+    said = Csr.of(rng.integers(0, 65536, (n, n)))
+    for version in (2, 3):
+        rule = Yuma(
+            arithmetic=arithmetic, version=version, liquid_alpha=version == 3, bonds_penalty=0.5
+        )
+        facts = Chain(block=9, last_update=[9] * n, registered=[0] * n, weights=said, owner=1)
+        epoch = Epoch(rng.integers(1, 9, n), said.dense(n), chain=facts)
+        first = rule(epoch)
+        again = rule(epoch.replace(carry=first.carry))
+        assert again.miners.any() and again.validators.any() and again.carry.bonds.any()
 """
 AFTER = """
 compiled = [getattr(kernels, name) for name in kernels.__all__]
@@ -36,7 +50,6 @@ print(json.dumps({
 STEPS = """
 from tests import naive
 from tests.kernels.test_yuma_kernels import close, speeds, synthetic
-from trilemma import Chain, Csr
 from trilemma.kernels import ONE
 
 for n, m in ((1, 1), (2, 64), (5, 65), (70, 3), (7, 130)):
@@ -79,19 +92,7 @@ for n, m in ((1, 1), (5, 3), (3, 67)):
             close(one, twin)
             np.testing.assert_allclose(in_steps / ONE, twin, atol=1e-6)
 
-n = 5
-rng = np.random.default_rng(n)
-said = Csr.of(rng.integers(0, 65536, (n, n)))
-for arithmetic in ("float", "chain"):
-    for version in (2, 3):
-        rule = Yuma(
-            arithmetic=arithmetic, version=version, liquid_alpha=version == 3, bonds_penalty=0.5
-        )
-        facts = Chain(block=9, last_update=[9] * n, registered=[0] * n, weights=said, owner=1)
-        epoch = Epoch(rng.integers(1, 9, n), said.dense(n), chain=facts)
-        first = rule(epoch)
-        again = rule(epoch.replace(carry=first.carry))
-        assert again.miners.any() and again.validators.any() and again.carry.bonds.any()
+records("chain")
 """
 EPOCHS = """
 n = 5
@@ -101,6 +102,8 @@ for arithmetic in ("float", "float32"):
         epoch = Epoch(rng.integers(0, 9, n), rng.random((n, 131)))
         first = rule(epoch)
         assert rule(epoch.replace(carry=first.carry)).carry.bonds.any()
+
+records("float")
 """
 # Side by side, because to compile takes long: the kernels of single steps, that of whole epochs.
 SCRIPTS = {name: BEFORE + it + AFTER for name, it in {"steps": STEPS, "epochs": EPOCHS}.items()}
@@ -162,7 +165,7 @@ def test_all_stakes_share_one_compiled_consensus_for_each_kind_of_weights(
 def test_a_second_process_compiles_nothing(cold: Counts, caches: Path) -> None:
     warm = run(caches)
     assert not any(warm["misses"].values())
-    assert warm["hits"] == cold["misses"]
+    assert {name for name, hits in warm["hits"].items() if hits > 1} == set(cold["misses"])
 
 
 def test_no_input_that_tests_think_of_makes_a_kernel_read_out_of_bounds(

@@ -91,7 +91,7 @@ def wide_questions(draw: st.DrawFn) -> Question:
 # --- the consensus -------------------------------------------------------------------------------
 
 
-@settings(patient, max_examples=300)
+@settings(patient, max_examples=150)
 @given(questions() | wide_questions())
 def test_the_consensus_is_that_of_the_whole_matrix(question: Question) -> None:
     found = consensus_on_base(question.base(), question.said)
@@ -156,7 +156,7 @@ def by_twins(
     return incentive, dividends[question.rows]
 
 
-@settings(patient, max_examples=200)
+@settings(patient, max_examples=100)
 @given(
     wide_questions(),
     st.sampled_from([2, 3]),

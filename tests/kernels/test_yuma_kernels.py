@@ -243,7 +243,7 @@ def test_ten_epochs_of_a_real_subnet_agree_with_the_twin(bonds: Bonds, twin: Bon
 EDGES = [0, 1, 2, ONE // 65535, ONE // 2, ONE - 1, ONE]
 FIXED = st.sampled_from(EDGES) | st.integers(0, 99) | st.integers(0, ONE)
 U16 = st.sampled_from([0, 1, 65534, 65535]) | st.integers(0, 65535)
-BY_EXAMPLE = settings(patient, max_examples=300)
+BY_EXAMPLE = settings(patient, max_examples=150)
 
 
 class Steps(NamedTuple):

@@ -17,7 +17,7 @@ from trilemma.testing.laws import LAWS
 
 CONTROLS = ("uniform", "stake_proportional", "stake_weighted", "dictator")
 FEW = Profile(8, same=True)  # of every law, for every one of these rules
-SOME = Profile(80, same=True)
+SOME = Profile(50, same=True)
 
 EVERY = pytest.mark.parametrize("name", OVERCLAIMED)
 

@@ -82,7 +82,9 @@ def failed(out: str) -> list[str]:
 def test_the_law_that_a_subtle_bug_breaks_is_named(tmp_path: Path) -> None:
     for law, body in BUGGY.items():
         written(tmp_path, body).rename(tmp_path / f"{law}.py")
-    code, out = pytest_in(tmp_path, *(f"--mechanism=./{law}.py:Mine" for law in BUGGY))
+    rules = [f"--mechanism=./{law}.py:Mine" for law in BUGGY]
+    # Laws that none of them breaks are tried on such rules elsewhere.
+    code, out = pytest_in(tmp_path, *rules, "-k", " or ".join([*BUGGY, "degenerate", "answers"]))
     assert code == 1
     found = re.findall(r"^FAILED \./(\w+)\.py:Mine::(\S+)", out, re.MULTILINE)
     assert sorted(found) == sorted([*((law, law) for law in BUGGY), ("finite", "degenerate")]), out
