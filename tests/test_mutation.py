@@ -25,17 +25,12 @@ def share(amounts, floor=0):
 TEXTS = [
     "floor < 0 or not amounts -> floor < 0 and (not amounts)",
     "floor < 0 -> floor <= 0",
-    "0 -> 1",
     "not amounts -> amounts",
     "min(sum(amounts), LIMIT) -> max(sum(amounts), LIMIT)",
     "total -= amounts[floor + 1] if floor == 1 else 0"
     " -> total += amounts[floor + 1] if floor == 1 else 0",
-    "amounts[floor + 1] if floor == 1 else 0 -> 0 if floor == 1 else amounts[floor + 1]",
     "floor == 1 -> floor != 1",
-    "1 -> 0",
-    "0 -> 1 (2)",
     "it * total -> it / total",
-    "0 -> 1 (3)",
 ]
 CONTROLS = SCOPE[0]
 SOUND = (ROOT / CONTROLS.path).read_text()

@@ -16,13 +16,11 @@ ROOT = Path(__file__).parents[2]
 SPARED = (
     *("__post_init__", "_require", "_check_carry"),  # refuse what the kit never gives
     *("claims", "claims_by_influence", "expected_failures"),  # to claim less breaks nothing
-    *("stages", "stages_by_influence", "emission", "flags"),  # explain pay, and change none
+    *("stages_by_influence", "emission", "flags"),  # explain what no pool is compared with
     *("on_base", "after"),  # rank candidates, and pay nobody
     *("_owned", "_active"),  # read records that only a chain has
     *("_gallop", "_steer", "_clamp"),  # change how the search goes, not where it ends
 )
-# Only `stages` and records of a chain ask floats for these.
-STEPWISE = tuple(f"Float.{it}" for it in ("rows", "consensus", "none", "of", "store", "plain"))
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class File:
 
     def mutants(self) -> Iterator[Mutant]:
         """Yield those that are tried."""
-        found = mutants(self.path, (ROOT / self.path).read_text(), (*SPARED, *STEPWISE))
+        found = mutants(self.path, (ROOT / self.path).read_text(), SPARED)
         # By what it reads, so that an edit elsewhere in the file chooses no others.
         yield from (it for it in found if crc32(it.text.encode()) % self.every == 0)
 
@@ -85,14 +83,14 @@ SCOPE = (
     File(f"{MECHANISMS}/quadratic.py", (*QUADRATIC, "quadratic")),
     File(f"{MECHANISMS}/dao_vote.py", (*DAO_VOTE, "dao_vote")),
     File(f"{MECHANISMS}/yuma/accounts.py", ("yuma", *LIMITED)),
-    File(f"{MECHANISMS}/yuma/numbers.py", ("yuma", SINGLE, CHAIN[0], CHAIN[1])),
-    File(f"{MECHANISMS}/yuma/rule.py", (*FUSED, *CHAIN[1:])),
-    File(f"{MECHANISMS}/yuma/fused.py", ("yuma", "yuma(version=2)")),
-    File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", CHAIN[0])),
+    File(f"{MECHANISMS}/yuma/numbers.py", ("yuma", "yuma(version=2)", SINGLE, *CHAIN[:2])),
+    File(f"{MECHANISMS}/yuma/rule.py", (*FUSED, *CHAIN)),
+    File(f"{MECHANISMS}/yuma/fused.py", (*FUSED[:2], LIMITED[0])),
+    File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", CHAIN[0], SINGLE, DAO_VOTE[0])),
     File(f"{KERNELS}/tiles.py", ("yuma",), every=4, anew=True),
-    File(f"{KERNELS}/epochs.py", FUSED[:2], every=4, anew=True),
+    File(f"{KERNELS}/epochs.py", FUSED, every=4, anew=True),
     File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),
-    File(f"{KERNELS}/yuma.py", CHAIN, every=2, anew=True),
+    File(f"{KERNELS}/yuma.py", (*FUSED, *CHAIN), every=2, anew=True),
 )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
 from trilemma_mechanisms.influence import (
-    claims_by_influence,
+    claims_of,
     pay_by_influence,
     share,
     spoken,
@@ -24,6 +24,8 @@ __all__ = ["DaoVote"]
 
 
 MEMBERS = {"anonymous", "clone_proof", "support_monotone"}  # whether with stake or without
+VETO = "no_veto_below"
+BALLOTS = ("budget_balanced", "continuous", VETO)  # end where miners are suspended
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,12 @@ class DaoVote:
     @property
     def claims(self) -> frozenset[str]:
         """What it claims, by what the inner rule does."""
-        return claims_by_influence(self.inner) & MEMBERS
+        inner = claims_of(self.inner)
+        if self.electorate == "identity":
+            return inner & MEMBERS
+        kept = {it for it in inner if it.partition("(")[0] not in BALLOTS}
+        stopped = (float(it[len(VETO) + 1 : -1]) for it in inner if it.startswith(f"{VETO}("))
+        return frozenset(kept | {f"{VETO}({min(share, self.quorum)})" for share in stopped})
 
     def __call__(self, epoch: Epoch) -> Rewards:
         power = self.influence(epoch)
@@ -92,10 +99,16 @@ class DaoVote:
         return epoch.stake if self.electorate == "stake" else np.ones_like(epoch.stake, np.int64)
 
     def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
-        """Return `influence` (n,), the stages of the rule that sees it, and `suspended` (m,)."""
+        """Return `influence` (n,), the stages of the rule that sees it, and `suspended` (m,).
+
+        Where that rule tells `incentive`, it is what is left once suspended miners lost theirs.
+        """
         power = self.influence(epoch)
         stages = stages_by_influence(self.inner, epoch, power)
-        return {**stages, "suspended": self.suspended(power, epoch.votes)}
+        suspended = self.suspended(power, epoch.votes)
+        if "incentive" in stages:
+            stages["incentive"] = _withheld(stages["incentive"], suspended)
+        return {**stages, "suspended": suspended}
 
     def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
         """Return which miners (m,) the ballots (n, m) suspend, voters counting `power` (n,)."""

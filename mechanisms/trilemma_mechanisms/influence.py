@@ -10,6 +10,7 @@ from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
 __all__ = [
     "claims_by_influence",
+    "claims_of",
     "pay_by_influence",
     "share",
     "spoken",
@@ -35,14 +36,29 @@ def stages_by_influence(inner: Mechanism, epoch: Epoch, influence: AnyArray) -> 
 
 
 KEPT = frozenset({"anonymous", "clone_proof", "support_monotone", "unanimity", "unreported_unpaid"})
+BY_ANY_STAKE = frozenset(
+    {"budget_balanced", "carried_by(0)", "no_veto_below(1)", "zero_stake_ignored"}
+)
 
 
-def claims_by_influence(inner: Mechanism) -> frozenset[str]:
+def claims_of(inner: Mechanism) -> frozenset[str]:
+    """Return what a mechanism claims."""
+    return frozenset(getattr(inner, "claims", ()))
+
+
+def claims_by_influence(inner: Mechanism, *, whoever_has_stake: bool) -> frozenset[str]:
     """Return what a rule goes on claiming when influence, 0 where stake is 0, stands in for stake.
 
-    Not what speaks of shares of stake, nor of anybody's pay as validator.
+    Not what speaks of other shares of stake than nothing and all, nor of anybody's pay as
+    validator.
+
+    Parameters
+    ----------
+    inner : Mechanism
+    whoever_has_stake : bool
+        Whether influence is never 0 where stake is not.
     """
-    return KEPT & frozenset(getattr(inner, "claims", ()))
+    return (KEPT | BY_ANY_STAKE if whoever_has_stake else KEPT) & claims_of(inner)
 
 
 def share(amounts: AnyArray) -> FloatArray:

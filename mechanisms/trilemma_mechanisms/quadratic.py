@@ -14,6 +14,7 @@ import numpy as np
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
 from trilemma_mechanisms.influence import (
     claims_by_influence,
+    claims_of,
     pay_by_influence,
     stages_by_influence,
     takes_batches,
@@ -55,7 +56,12 @@ class Quadratic:
     @property
     def claims(self) -> frozenset[str]:
         """What it claims, by what the inner rule does."""
-        return claims_by_influence(self.inner)
+        inner = claims_of(self.inner)
+        if self.power == 1:
+            return inner
+        kept = claims_by_influence(self.inner, whoever_has_stake=True)
+        agreed = "paid_by_stake_when_agreed"
+        return kept | {f"{agreed}({self.power})"} if agreed in inner else kept
 
     def __call__(self, epoch: Epoch) -> Rewards:
         return pay_by_influence(self.inner, epoch, self.influence(epoch))

@@ -61,7 +61,8 @@ class StakeCapped:
     @property
     def claims(self) -> frozenset[str]:
         """What it claims, by what the inner rule does."""
-        return claims_by_influence(self.inner)
+        # A percentile is 0 where most accounts that set weights have no stake.
+        return claims_by_influence(self.inner, whoever_has_stake=self.cap is not None)
 
     def __call__(self, epoch: Epoch) -> Rewards:
         return pay_by_influence(self.inner, epoch, self.influence(epoch))

@@ -172,6 +172,19 @@ class Quorum:
         return share(np.where(4 * behind >= total, support(epoch), 0))
 
 
+@dataclass(frozen=True)
+class Explained:
+    """Pay by support and explain it: in shares of what was said, as is paid, or of all stake."""
+
+    unit: Callable[[FloatArray], FloatArray]
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        return share(support(epoch))
+
+    def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
+        return {"incentive": self.unit(support(epoch))}
+
+
 # --- labels and units ----------------------------------------------------------------------------
 
 
@@ -220,6 +233,7 @@ BROKEN = {
     "one_answer": _pair(record, Record(), "one_answer"),
     "carry_pickles": _pair(Loyal(dict), Loyal(_counter), "carry_pickles"),
     "batches_agree": _pair(Quorum(axis=-1), Quorum(axis=None), "batches_agree"),
+    "stages_agree": _pair(Explained(share), Explained(np.asarray), "stages_agree"),
     "validators_equivariant": _pair(largest, first_largest, "validators_equivariant"),
     "miners_equivariant": _pair(best, first_best, "miners_equivariant"),
     "scale_free": _pair(support, mean_report_but_no_division_by_zero, "scale_free"),

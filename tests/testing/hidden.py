@@ -58,6 +58,31 @@ class FirstTotal:
         return np.asarray((held[..., None, :] @ epoch.weights)[..., 0, :])
 
 
+@dataclass(frozen=True)
+class OneNetwork:
+    """Weigh reports that all epochs of a batch share once, with the first epoch's stake."""
+
+    batched: bool = field(default=True, init=False)
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        earned = support(epoch)
+        if earned.ndim == 2 and epoch.weights.strides[0] == 0:
+            return np.broadcast_to(earned[0], earned.shape)
+        return earned
+
+
+@dataclass(frozen=True)
+class Forgetful:
+    """Pay by this epoch's support and the last one's; explain it as if there was none."""
+
+    def __call__(self, epoch: Epoch) -> Rewards:
+        earned = support(epoch)
+        return Rewards(earned if epoch.carry is None else (earned + epoch.carry) / 2, carry=earned)
+
+    def stages(self, epoch: Epoch) -> dict[str, FloatArray]:
+        return {"incentive": support(epoch)}
+
+
 def fails_later(epoch: Epoch) -> Rewards:
     """Look for what was carried under another name than it was left under."""
     factor = 1.0 if epoch.carry is None else epoch.carry["bonds"]
@@ -86,6 +111,8 @@ HIDDEN: dict[str, tuple[Mechanism, tuple[str, ...]]] = {
     "a unit taken from the first epoch": (Calibrated(), ("one_answer",)),
     "the best of a whole batch": (NearBest(), ("batches_agree",)),
     "the total of a batch's first epoch": (FirstTotal(), ("batches_agree",)),
+    "reports that a batch shares": (OneNetwork(), ("batches_agree",)),
+    "stages that forget what is carried": (Forgetful(), ("stages_agree",)),
     "a failure in the second epoch": (fails_later, LATER),
     "too much pay in the second epoch": (overpays_later, LATER),
     "a place favoured in the second epoch": (favours_a_place_later, ("miners_equivariant",)),

@@ -106,10 +106,11 @@ def _unanimity(subject: Subject, case: Case, _: float) -> Fault | None:
     return Fault("all with stake report the same", paid, f"expected {numbers(expected)}")
 
 
-def _paid_by_stake_when_agreed(subject: Subject, case: Case, _: float) -> Fault | None:
+def _paid_by_stake_when_agreed(subject: Subject, case: Case, power: float) -> Fault | None:
     _agreed(case)
     stake = np.array(case.stake, float)
-    expected, found = stake / stake.sum(), subject.pay(case).validators
+    merit = np.where(stake > 0, stake**power, 0)
+    expected, found = merit / merit.sum(), subject.pay(case).validators
     if np.abs(found - expected).max() <= SLACK:
         return None
     paid = f"validators earn {numbers(found)}"
@@ -241,11 +242,14 @@ UNANIMITY = Claim(
 )
 PAID_BY_STAKE_WHEN_AGREED = Claim(
     "paid_by_stake_when_agreed",
-    "v = shares of stake where all with stake report the same, and nobody votes",
+    "v = shares of stake^p where all with stake report the same, and nobody votes",
     "Yuma consensus: opentensor/subtensor, pallets/subtensor/src/epoch",
     lambda _: _agreements(),
     _paid_by_stake_when_agreed,
     {"uniform": True, "stake_proportional": True, "stake_weighted": True, "dictator": True},
+    symbol="p",
+    most=8,
+    usual=1.0,
 )
 SELF_DEALING_PROOF = Claim(
     "self_dealing_proof",
