@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.few_attacks import few_attacks
 from trilemma.compare import compare
 from trilemma.errors import UsageError
 from trilemma.executor import CAN_FORK
@@ -19,6 +20,8 @@ from trilemma.model import Budget, Epoch, FloatArray, Rewards
 from trilemma.registry import label, names
 from trilemma.report import Report
 from trilemma.worlds import Preset, world_seed
+
+__all__ = ["few_attacks"]  # a fixture that every test here takes
 
 WORLD = Preset("pareto(1.2)", validators=4, miners=6)
 BUDGET = Budget(stake=0.1, identities=2, evaluations=40)

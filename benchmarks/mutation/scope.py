@@ -18,7 +18,7 @@ SPARED = (
     *("claims", "claims_by_influence", "expected_failures"),  # to claim less breaks nothing
     *("stages_by_influence", "emission", "flags"),  # explain what no pool is compared with
     *("on_base", "after"),  # rank candidates, and pay nobody
-    *("_owned", "_active"),  # read records that only a chain has
+    *("_owned", "_active", "Float.rows"),  # read records that only a chain has
     *("_gallop", "_steer", "_clamp"),  # change how the search goes, not where it ends
 )
 
@@ -63,7 +63,7 @@ def _with_weighted(*heads: str) -> tuple[str, ...]:
 
 CONTROLS = ("stake_weighted", "uniform", "stake_proportional", "dictator")
 CAPPED = _with_weighted("stake_capped({})", "stake_capped(cap=0.25, {})")
-QUADRATIC = _with_weighted("quadratic({})", "quadratic(power=1, {})")
+QUADRATIC = _with_weighted("quadratic({})", "quadratic(power=1, {})", "quadratic(power=0, {})")
 DAO_VOTE = _with_weighted("dao_vote({})", "dao_vote(electorate='stake', {})")
 FUSED = ("yuma", "yuma(version=2)", "yuma(bonds_penalty=0.5)", "yuma(liquid_alpha=True)")
 CHAIN = (

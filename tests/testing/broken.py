@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism, Rewards
+from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism, Rewards, Sparse
 from trilemma_mechanisms.influence import share
 
 __all__ = ["BROKEN", "Pair", "support"]
@@ -173,6 +173,21 @@ class Quorum:
 
 
 @dataclass(frozen=True)
+class Praised:
+    """Pay by how often a miner is reported on; of a Sparse, count the entries of each miner."""
+
+    axis: Literal["rows", "columns"]
+
+    def __call__(self, epoch: Epoch) -> FloatArray:
+        said: Any = epoch.weights
+        if not isinstance(said, Sparse):
+            return share((said > 0).sum(axis=0))
+        columns = np.repeat(np.arange(said.shape[1]), np.diff(said.indptr))
+        places = columns if self.axis == "columns" else said.rows % said.shape[1]
+        return share(np.bincount(places, minlength=said.shape[1]))
+
+
+@dataclass(frozen=True)
 class Explained:
     """Pay by support and explain it: in shares of what was said, as is paid, or of all stake."""
 
@@ -233,6 +248,7 @@ BROKEN = {
     "one_answer": _pair(record, Record(), "one_answer"),
     "carry_pickles": _pair(Loyal(dict), Loyal(_counter), "carry_pickles"),
     "batches_agree": _pair(Quorum(axis=-1), Quorum(axis=None), "batches_agree"),
+    "sparse_agrees": _pair(Praised("columns"), Praised("rows"), "sparse_agrees"),
     "stages_agree": _pair(Explained(share), Explained(np.asarray), "stages_agree"),
     "validators_equivariant": _pair(largest, first_largest, "validators_equivariant"),
     "miners_equivariant": _pair(best, first_best, "miners_equivariant"),

@@ -25,7 +25,7 @@ from trilemma.testing.verdict import Verdict, judge, verdicts
 
 __all__ = ["folder"]  # a fixture that every test here takes
 
-BRIEF = Profile(60, same=True)
+BRIEF = Profile(40, same=True)
 CORPUS = Path(__file__).parents[1] / "corpus"
 
 
@@ -159,6 +159,8 @@ def test_a_rule_that_always_raises_breaks_one_law_and_the_rest_is_not_judged() -
     assert words.pop("answers") == "violated"
     assert words.pop("degenerate") == "violated"
     assert words.pop("batches_agree") == "holds"  # it takes none
+    assert words.pop("stages_agree") == "holds"  # it offers none
+    assert words.pop("sparse_agrees") == "holds"  # it refuses them
     assert set(words.values()) == {"not judged"}
 
 
@@ -265,7 +267,10 @@ def test_the_matrix_has_a_row_for_every_property_and_a_column_for_every_mechanis
     head, rule, *rows = found.to_markdown().splitlines()
     assert head == "| property | `uniform` | `stake_weighted` |"
     assert set(rule) == {"|", "-", " "}
-    assert rows.pop(0) == "| 13 laws | **hold** (260) | **hold** (260) |"
+    assert (
+        rows.pop(0)
+        == f"| {len(LAWS)} laws | **hold** ({20 * len(LAWS)}) | **hold** ({20 * len(LAWS)}) |"
+    )
     assert [row.split("`")[1] for row in rows] == [*CLAIMS]
     assert all(row.count("|") == 4 for row in rows)
     assert "| `weight_blind` | **holds** (20) | broken |" in rows
@@ -288,8 +293,8 @@ def test_a_matrix_fails_with_any_of_its_mechanisms() -> None:
 def test_a_law_that_somebody_breaks_has_a_row_of_its_own() -> None:
     good, bad = (judge(LAWS[2], rule, BRIEF) for rule in (Mean(), pays_nan))
     rows = Matrix({"good": [good], "bad": [bad]}).to_markdown().splitlines()
-    assert rows[2] == "| 12 laws | **hold** (0) | **hold** (0) |"
-    assert rows[3] == f"| `finite` | **holds** (60) | **violated** ({bad.judged}) |"
+    assert rows[2] == f"| {len(LAWS) - 1} laws | **hold** (0) | **hold** (0) |"
+    assert rows[3] == f"| `finite` | **holds** ({BRIEF.examples}) | **violated** ({bad.judged}) |"
 
 
 def pays_nan(epoch: Epoch) -> AnyArray:
@@ -326,7 +331,7 @@ def test_check_exits_with_1_where_something_breaks_and_keeps_what_it_found(folde
     (folder / "mine.py").write_text(MINE)
     code, out, err = asked("check", "./mine.py:Mine")
     assert (code, err) == (1, "")
-    assert "  13 of 13 laws hold (" in out
+    assert f"  {len(LAWS)} of {len(LAWS)} laws hold (" in out
     assert "  1 of 2 claims hold (" in out
     assert "  weight_blind: VIOLATED\n    claim: r' = r" in out
     [file] = (folder / ".trilemma").iterdir()

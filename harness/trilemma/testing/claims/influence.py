@@ -101,7 +101,7 @@ def _verdict(subject: Subject, case: Case, done: str, *, paid: bool) -> Fault | 
 
 
 def _against(case: Case) -> Case:
-    """Return the case in which the coalition does all it can against the miner, others nothing."""
+    """Return the case in which the coalition does all it can against the miner, others do not."""
     [miner], own = case.miners, case.validators
     votes = _turned(case.votes, miner, [it in own for it in range(case.shape[0])])
     orders = _turned(case.orders, miner, [it in own for it in case.seats])
@@ -109,8 +109,11 @@ def _against(case: Case) -> Case:
 
 
 def _turned(acts: Rows, miner: int, own: list[bool]) -> Rows:
+    """Let their own acts be against the miner, and others' not."""
     rows = zip(acts, own, strict=False)  # no row at all where nobody votes
-    return tuple((*row[:miner], int(mine), *row[miner + 1 :]) for row, mine in rows)
+    return tuple(
+        (*row[:miner], 1 if mine else min(row[miner], 0), *row[miner + 1 :]) for row, mine in rows
+    )
 
 
 def _no_veto_below(subject: Subject, case: Case, share: float) -> Fault | None:
@@ -174,7 +177,7 @@ CONTINUOUS = Claim(
 )
 NO_VETO_BELOW = Claim(
     "no_veto_below",
-    "r_j > 0 where all report on miner j but a coalition with a share < b, whatever it does",
+    "r_j > 0 where all report on miner j but a coalition with a share < b, alone against it",
     "Nakamoto coefficient of a veto: Srinivasan and Lee 2017",
     _vetoes,
     _no_veto_below,

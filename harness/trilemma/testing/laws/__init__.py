@@ -15,6 +15,7 @@ LAWS = (
     sameness.ONE_ANSWER,
     sameness.CARRY_PICKLES,
     sameness.BATCHES_AGREE,
+    sameness.SPARSE_AGREES,
     sameness.STAGES_AGREE,
     labels.VALIDATORS_EQUIVARIANT,
     labels.MINERS_EQUIVARIANT,

@@ -11,7 +11,7 @@ import numpy as np
 from trilemma.contract import SLACK as BATCHED
 from trilemma.contract import Pay, call_each, copied, takes_batches
 from trilemma.errors import PluginError, one_line
-from trilemma.model import Epoch
+from trilemma.model import Epoch, Sparse
 from trilemma.testing.case import Case
 from trilemma.testing.check import Fault, NotJudged, Subject, asked, moved
 from trilemma.testing.laws.law import FIELDS, law, own, two_epochs
@@ -22,12 +22,13 @@ __all__ = [
     "CARRY_PICKLES",
     "INPUT_UNTOUCHED",
     "ONE_ANSWER",
+    "SPARSE_AGREES",
     "STAGES_AGREE",
 ]
 
 EPOCHS = 3  # that state is carried through
 CROWD = (9, 17)  # how many of each validator and miner
-EXPLAINED = 1e-5  # as near as stages come to pay: float32 has seven digits
+PRECISE = 1e-5  # as near as other code comes to the same: float32 has seven digits
 
 
 def _input_untouched(subject: Subject, case: Case) -> Fault | None:
@@ -127,6 +128,27 @@ def _company(case: Case) -> tuple[Case, ...]:
     )
 
 
+def _sparse_agrees(subject: Subject, case: Case) -> Fault | None:
+    """Look at two epochs in a row; a rule that refuses sparse reports keeps the law."""
+    dense = case.epoch()
+    sparse = dense.trusting(weights=Sparse.of(np.array(dense.weights)))
+    try:
+        subject.raw(sparse)
+    except (Exception, SystemExit):
+        return None
+    kept, carry = None, None
+    for when in ("", "in a second epoch, "):
+        one = asked(copied(subject.mechanism), dense.replace(carry=kept))
+        try:
+            other = asked(copied(subject.mechanism), sparse.replace(carry=carry))
+        except NotJudged as error:
+            return Fault(f"{when}reports come as a Sparse", str(error), "expected pay as for dense")
+        if change := moved(one, other, PRECISE):
+            return Fault(f"{when}reports come as a Sparse", change, "expected the same answer")
+        kept, carry = one.carry, other.carry
+    return None
+
+
 # --- what explains an answer ---------------------------------------------------------------------
 
 
@@ -176,7 +198,7 @@ def _unexplained(subject: Subject, epoch: Epoch, pay: Pay) -> str:
         if told.shape != paid.shape:
             return f"{name} has shape {told.shape}, and pay {paid.shape}"
         apart = np.abs(told - paid)
-        if not apart.max() <= EXPLAINED:
+        if not apart.max() <= PRECISE:
             place = apart.argmax()
             return f"{name} of {place} is {told[place]:.4g}, and paid is {paid[place]:.4g}"
     return ""
@@ -195,6 +217,7 @@ CARRY_PICKLES = law("carry_pickles", "what is carried may travel between process
 BATCHES_AGREE = law(
     "batches_agree", "several epochs at once are paid as each alone", _batches_agree
 )
+SPARSE_AGREES = law("sparse_agrees", "sparse reports are paid as dense ones", _sparse_agrees)
 STAGES_AGREE = law(
     "stages_agree",
     "`incentive` and `dividends` of `stages`, where there are such, are what is paid",
