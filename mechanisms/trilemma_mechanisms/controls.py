@@ -42,7 +42,12 @@ class Uniform:
 class StakeProportional:
     """Validators are paid for their stake; the miners' pool is burnt."""
 
-    claims: ClassVar = BLIND | {"clone_proof", "no_boost_below(1)", "unreported_unpaid"}
+    claims: ClassVar = BLIND | {
+        "clone_proof",
+        "no_boost_below(1)",
+        "suspended_by(0)",
+        "unreported_unpaid",
+    }
 
     def __call__(self, epoch: Epoch) -> FloatArray:
         return np.zeros(epoch.weights.shape[1])

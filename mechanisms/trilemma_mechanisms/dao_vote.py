@@ -82,7 +82,8 @@ class DaoVote:
         kept = {it for it in inner if it.partition("(")[0] not in BALLOTS}
         most = self.quorum * self.threshold  # less cannot win a ballot, whoever else takes part
         stopped = (float(it[len(VETO) + 1 : -1]) for it in inner if it.startswith(f"{VETO}("))
-        return frozenset(kept | {f"{VETO}({min(share, most)})" for share in stopped})
+        lost = f"suspended_by({max(self.quorum, self.threshold)})"
+        return frozenset(kept | {lost} | {f"{VETO}({min(share, most)})" for share in stopped})
 
     def __call__(self, epoch: Epoch) -> Rewards:
         power = self.influence(epoch)

@@ -131,6 +131,12 @@ class Ballot:
         return np.where((cast >= self.quorum) & (2 * against > cast), 0, support(epoch))
 
 
+def unless_outnumbered(epoch: Epoch) -> AnyArray:
+    """Do not pay miners whom most accounts that vote on them reject, whatever these hold."""
+    against, cast = (epoch.votes == 1).sum(axis=0), (epoch.votes != 0).sum(axis=0)
+    return np.where(2 * against > cast, 0, support(epoch))
+
+
 def _behind(epoch: Epoch) -> FloatArray:
     """Return which share of stake reports on each miner, (m,)."""
     return np.asarray(share(epoch.stake) @ (epoch.weights > 0))
@@ -274,6 +280,7 @@ OVERCLAIMED = {
     "continuous": Pair(PaysMiners(halfway), PaysMiners(sharpened)),
     "no_boost_below": Pair(PaysMiners(by_half_of_all), PaysMiners(by_half_of_speakers)),
     "no_veto_below": Pair(PaysMiners(Ballot(0.5)), PaysMiners(Ballot(0))),
+    "suspended_by": Pair(PaysMiners(Ballot(0.5)), PaysMiners(unless_outnumbered)),
     "weight_blind": Pair(blind, blind_to_all_but_silence),
     "budget_balanced": Pair(stored_and_scaled, Stored(np.floor)),
     "consensus_copying_gains_nothing": Pair(PaysValidators(speakers), PaysValidators(in_agreement)),

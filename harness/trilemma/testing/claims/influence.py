@@ -16,7 +16,14 @@ from trilemma.testing.claims.claim import Claim, require
 from trilemma.testing.drawing import LARGE, cases, place, reporting, reports
 from trilemma.testing.words import line, lines, numbers
 
-__all__ = ["CARRIED_BY", "CONTINUOUS", "NO_BOOST_BELOW", "NO_VETO_BELOW", "WEIGHT_BLIND"]
+__all__ = [
+    "CARRIED_BY",
+    "CONTINUOUS",
+    "NO_BOOST_BELOW",
+    "NO_VETO_BELOW",
+    "SUSPENDED_BY",
+    "WEIGHT_BLIND",
+]
 
 
 @st.composite
@@ -135,6 +142,32 @@ def _carried_by(subject: Subject, case: Case, share: float) -> Fault | None:
     return _verdict(subject, case, f"{_held(case)} reporting on", paid=True)
 
 
+@st.composite
+def _ballots(draw: st.DrawFn, share: float) -> Case:
+    """Draw a case in which validators with more than a share vote to suspend a miner."""
+    case = draw(cases(validators=2))
+    n, m = case.shape
+    if 0 < share < 1 and draw(st.booleans()):
+        case = draw(_at_the_share(case, int(share * LARGE) + 1))
+    chosen: list[int] = []
+    for it in draw(st.permutations(range(n))):
+        if case.share(*chosen) <= share:
+            chosen.append(it)
+    assume(case.share(*chosen) > share)
+    miner, votes = draw(place(m)), case.votes or ((0,) * m,) * n
+    rows = (
+        (*row[:miner], 1 if it in chosen else row[miner], *row[miner + 1 :])
+        for it, row in enumerate(votes)
+    )
+    return replace(case, votes=tuple(rows), validators=tuple(sorted(chosen)), miners=(miner,))
+
+
+def _suspended_by(subject: Subject, case: Case, share: float) -> Fault | None:
+    require(len(case.miners) == 1 and case.share(*case.validators) > share and bool(case.votes))
+    require(all(case.votes[it][case.miners[0]] == 1 for it in case.validators))
+    return _verdict(subject, case, f"{_held(case)} voting to suspend", paid=False)
+
+
 def _vetoes(share: float) -> st.SearchStrategy[Case]:
     return _coalitions(share, reach=False).map(_against)
 
@@ -202,6 +235,16 @@ CARRIED_BY = Claim(
     _carried,
     _carried_by,
     {"uniform": True, "stake_proportional": False, "stake_weighted": True, "dictator": False},
+    symbol="b",
+    usual=0.5,
+)
+SUSPENDED_BY = Claim(
+    "suspended_by",
+    "r_j = 0 where validators with a share of stake > b vote to suspend miner j",
+    "May 1952 (majority decision)",
+    _ballots,
+    _suspended_by,
+    {"uniform": False, "stake_proportional": True, "stake_weighted": False, "dictator": False},
     symbol="b",
     usual=0.5,
 )
