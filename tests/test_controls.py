@@ -18,7 +18,7 @@ WORLDS = 2
 CHALLENGERS = ("quadratic", "stake_capped", "dao_vote")
 RULES = ("yuma", *CHALLENGERS)
 SIZES = range(1, 11)
-EVALUATIONS = 100  # what is known holds for searches of any length
+EVALUATIONS = 40  # what is known holds for searches of any length
 
 
 @pytest.fixture(scope="module")

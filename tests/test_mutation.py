@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.mutation.kept import Kept
 from benchmarks.mutation.kill import IMPORT, STILLBORN
 from benchmarks.mutation.mutants import mutants
 from benchmarks.mutation.page import Page, Reason, reasons
@@ -93,6 +94,15 @@ def fault(before: str, after: str) -> str:
 )  # fmt: skip
 def test_the_kit_kills_a_faulty_source(kit: Kit, before: str, after: str, killer: str) -> None:
     assert kit.kills(CONTROLS, fault(before, after)) == killer
+
+
+def test_what_was_found_is_kept_until_the_sources_change(tmp_path: Path) -> None:
+    place = tmp_path / "new" / "kept.json"
+    for text, outcome in (("one", None), ("two", "unanimity of it")):
+        Kept(place)[text] = outcome
+    assert Kept(place) == {"one": None, "two": "unanimity of it"}
+    place.write_text(place.read_text().replace('"code": "', '"code": "0'))
+    assert Kept(place) == {}
 
 
 # --- the page ------------------------------------------------------------------------------------

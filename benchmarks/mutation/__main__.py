@@ -1,5 +1,6 @@
 """Mutate, try, and write the page: `python -m benchmarks.mutation [--only PART ...]`.
 
+What was found is kept until the sources change: an interrupted run goes on where it stopped.
 Exit 1 if a survivor is not explained in `survivors.toml`, or an explained mutant does not survive.
 """
 
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from benchmarks.mutation.kept import Kept
 from benchmarks.mutation.page import Page, reasons
 from benchmarks.mutation.running import Job, Outcome, outcomes
 from benchmarks.mutation.scope import ROOT, SCOPE, File, mutants_of
@@ -32,19 +34,21 @@ def tried(files: Sequence[File], workers: int) -> Page:
     sound: list[Job] = [(file, (ROOT / file.path).read_text()) for file in files]
     found = mutants_of(files)
     names = [*(f"{file.path} {SOUND}" for file in files), *(it.text for _, it in found)]
-    began = time.monotonic()
+    kept, began = Kept(), time.monotonic()
 
     def told(number: int, outcome: Outcome) -> None:
         passed = f"{time.monotonic() - began:6.0f} s"
-        print(f"{passed}  {outcome or 'survives'}: {names[number]}", file=sys.stderr)
+        print(f"{passed}  {outcome or 'survives'}: {left[number]}", file=sys.stderr)
+        kept[left[number]] = outcome
 
-    jobs = [*sound, *((file, mutant.source) for file, mutant in found)]
-    came = outcomes(jobs, workers, told)
-    for name, outcome in zip(names, came[: len(sound)], strict=False):
-        if outcome is not None:
-            raise RuntimeError(f"{name}: {outcome}")
-    killers = zip(found, came[len(sound) :], strict=True)
-    return Page([(mutant, killer) for (_, mutant), killer in killers], reasons())
+    jobs = dict(zip(names, [*sound, *((file, it.source) for file, it in found)], strict=True))
+    left = [name for name in names if name not in kept]
+    if left:
+        outcomes(files, [jobs[name] for name in left], workers, told)
+    for name in names[: len(sound)]:
+        if kept[name] is not None:
+            raise RuntimeError(f"{name}: {kept[name]}")
+    return Page([(it, kept[it.text]) for _, it in found], reasons())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,19 +15,21 @@ __all__ = ["EXPLAINED", "Page", "Reason", "reasons"]
 EXPLAINED = Path(__file__).parent / "survivors.toml"
 KINDS = {
     "equivalent": "changes no answer",
+    "elsewhere": "concerns what only a chain keeps, which its own epochs test",
     "hole": "changes answers, and no check sees it",
 }
 
 HEAD = """# Does the kit find faults?
 
 Each line below is one small fault in a built-in mechanism or in a kernel: another comparison,
-another sign, 0 for 1, `min` for `max`. A fault is found if a law breaks, or a claim that the
-mechanism makes, or if a claim that is expected to fail no longer does; what is named is the first
-that was seen. Each check is tried on the cases of `trilemma check --profile ci`.
+another sign, `min` for `max`. A fault is found if a law breaks, or a claim that the mechanism
+makes, or if a claim that is expected to fail no longer does; what is named is the first that was
+seen. Each check is tried on the cases of `trilemma check --profile ci`.
 
-Left alone are parameters' validation, `stages`, records of a chain, shortcuts that only rank, and
-the way (not the end) of the search for a consensus. Of the long kernels one mutant in several is
-tried. Mutants that numba refuses to compile are not counted.
+Left alone are parameters' validation, the choice between two ways to one answer, shortcuts that
+only rank, the way (not the end) of the search for a consensus, and the chain's arithmetic and
+records, which `trilemma.testing.oracle` compares with the chain's own epochs. Of the long kernels
+one mutant in several is tried. Mutants that numba refuses to compile are not counted.
 
 `python -m benchmarks.mutation` writes this page.
 """
@@ -90,7 +92,7 @@ class Page:
 
     def _totals(self) -> list[str]:
         lines = [
-            "| file | mutants | killed | | equivalent | holes | killed of those that matter |",
+            "| file | mutants | killed | | equivalent | others | killed of those that matter |",
             "| --- " + "| ---: " * 6 + "|",
         ]
         parts = [*self._by_file().items(), ("all", self._counted())]
@@ -103,7 +105,7 @@ class Page:
         shares = [
             f"{killed / size:.0%}" if size else "" for size in (len(found), len(found) - alike)
         ]
-        cells = [name, len(found), killed, shares[0], alike, kinds.count("hole"), shares[1]]
+        cells = [name, len(found), killed, shares[0], alike, len(alive) - alike, shares[1]]
         return f"| {' | '.join(map(str, cells))} |"
 
     def _survivors(self) -> list[str]:

@@ -79,12 +79,14 @@ class Kit:
 
 
 def outcomes(
-    jobs: Sequence[Job], workers: int, told: Callable[[int, Outcome], None]
-) -> list[Outcome]:
-    """Return what kills each source.
+    files: Sequence[File], jobs: Sequence[Job], workers: int, told: Callable[[int, Outcome], None]
+) -> None:
+    """Tell what kills each source.
 
     Parameters
     ----------
+    files : sequence of File
+        All whose mutants are tried.
     jobs : sequence of Job
     workers : int
         How many processes at a time.
@@ -92,11 +94,9 @@ def outcomes(
         Is called with the number of a job and its outcome, as they come.
     """
     with TemporaryDirectory() as place, ThreadPoolExecutor(workers) as pool:
-        kit = Kit(Path(place), [file for file, _ in jobs])
+        kit = Kit(Path(place), files)
 
-        def work(number: int) -> Outcome:
-            found = kit.kills(*jobs[number])
-            told(number, found)
-            return found
+        def work(number: int) -> None:
+            told(number, kit.kills(*jobs[number]))
 
-        return list(pool.map(work, range(len(jobs))))
+        list(pool.map(work, range(len(jobs))))
