@@ -92,8 +92,8 @@ class Page:
 
     def _totals(self) -> list[str]:
         lines = [
-            "| file | mutants | killed | | equivalent | others | killed of those that matter |",
-            "| --- " + "| ---: " * 6 + "|",
+            f"| file | mutants | killed | | {' | '.join(KINDS)} | killed of those that a check could see |",
+            "| --- " + "| ---: " * 7 + "|",
         ]
         parts = [*self._by_file().items(), ("all", self._counted())]
         return [*lines, *(self._total(name, found) for name, found in parts)]
@@ -101,11 +101,10 @@ class Page:
     def _total(self, name: str, found: Sequence[tuple[Mutant, str | None]]) -> str:
         alive = [mutant.text for mutant, killer in found if killer is None]
         kinds = [self.reasons[it].kind for it in alive if it in self.reasons]
-        killed, alike = len(found) - len(alive), kinds.count("equivalent")
-        shares = [
-            f"{killed / size:.0%}" if size else "" for size in (len(found), len(found) - alike)
-        ]
-        cells = [name, len(found), killed, shares[0], alike, len(alive) - alike, shares[1]]
+        counts = [kinds.count(kind) for kind in KINDS]
+        killed, visible = len(found) - len(alive), len(found) - sum(counts[:-1])
+        shares = [f"{killed / size:.0%}" if size else "" for size in (len(found), visible)]
+        cells = [name, len(found), killed, shares[0], *counts, shares[1]]
         return f"| {' | '.join(map(str, cells))} |"
 
     def _survivors(self) -> list[str]:

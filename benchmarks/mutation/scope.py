@@ -17,11 +17,16 @@ ROOT = Path(__file__).parents[2]
 SPARED = (
     *("__post_init__", "_require", "_check_carry"),  # refuse what the kit never gives
     *("claims", "claims_by_influence", "expected_failures"),  # to claim less breaks nothing
-    *("stages_by_influence", "emission", "flags"),  # explain what no pool is compared with
+    *(
+        "stages_by_influence",
+        "emission",
+        "flags",
+        "_total",
+    ),  # explain what no pool is compared with
     *("on_base", "after"),  # rank candidates, and pay nobody
     *("batched", "serves"),  # choose one of two ways to the same answer
     *("_gallop", "_steer", "_clamp"),  # change how the search goes, not where it ends
-    *("Fixed", "_owned", "_active"),  # what only a chain has
+    *("Fixed", "Float.read", "Float.rows", "_owned", "_active"),  # what only a chain has
 )
 RECORDS = re.compile(r"\b(chain|held|stored|U16)\b")  # what only a chain keeps
 ROOMS = ("rule.py", "accounts.py", "numbers.py")  # of which records are a part
@@ -86,7 +91,7 @@ SCOPE = (
     File(f"{MECHANISMS}/yuma/numbers.py", ("yuma", "yuma(version=2)", SINGLE)),
     File(f"{MECHANISMS}/yuma/rule.py", FUSED),
     File(f"{MECHANISMS}/yuma/fused.py", (*FUSED[:2], LIMITED[0])),
-    File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", SINGLE, DAO_VOTE[0])),
+    File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", SINGLE, DAO_VOTE[1])),
     File(f"{KERNELS}/tiles.py", ("yuma",), every=4, anew=True),
     File(f"{KERNELS}/epochs.py", FUSED, every=4, anew=True),
     File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),

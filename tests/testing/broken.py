@@ -243,7 +243,7 @@ BROKEN = {
     "finite": _pair(mean_of_raters, mean_of_no_raters, "finite", "degenerate"),
     "non_negative": _pair(less_dust, less_dust_than_nothing, "non_negative", "degenerate"),
     "no_overpayment": _pair(Stored(np.floor), Stored(np.rint), "no_overpayment", "degenerate"),
-    "degenerate": _pair(squares, squares_of_units, "degenerate"),
+    "degenerate": _pair(squares, squares_of_units, "degenerate", "scale_free"),
     "input_untouched": _pair(middle, middle_sorted_in_place, "input_untouched"),
     "one_answer": _pair(record, Record(), "one_answer"),
     "carry_pickles": _pair(Loyal(dict), Loyal(_counter), "carry_pickles"),

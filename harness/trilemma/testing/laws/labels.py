@@ -21,7 +21,17 @@ __all__ = [
     "VALIDATORS_EQUIVARIANT",
 ]
 
-POWERS = (1, 2, 5, 10, -1, -5, -10)  # of 4: the square roots of such factors are exact as well
+POWERS = (
+    1,
+    2,
+    5,
+    10,
+    480,
+    -1,
+    -5,
+    -10,
+    -480,
+)  # of 4: the square roots of such factors are exact as well
 
 
 @st.composite

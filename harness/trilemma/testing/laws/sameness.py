@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
 
 EPOCHS = 3  # that state is carried through
 CROWD = (9, 17)  # how many of each validator and miner
+_CROWD = f"of each validator {CROWD[0]}, of each miner {CROWD[1]}"
 PRECISE = 1e-5  # as near as other code comes to the same: float32 has seven digits
 
 
@@ -129,24 +130,35 @@ def _company(case: Case) -> tuple[Case, ...]:
 
 
 def _sparse_agrees(subject: Subject, case: Case) -> Fault | None:
-    """Look at two epochs in a row; a rule that refuses sparse reports keeps the law."""
-    dense = case.epoch()
-    sparse = dense.trusting(weights=Sparse.of(np.array(dense.weights)))
+    """Look at three epochs in a row; a rule that refuses sparse reports keeps the law."""
     try:
-        subject.raw(sparse)
+        subject.raw(_compressed(case.epoch()))
     except (Exception, SystemExit):
         return None
     kept, carry = None, None
-    for when in ("", "in a second epoch, "):
-        one = asked(copied(subject.mechanism), dense.replace(carry=kept))
+    for when, told in _in_a_row(case):
+        epoch, done = told.epoch(), "; ".join(filter(None, (when, "reports come as a Sparse")))
+        one = asked(copied(subject.mechanism), epoch.replace(carry=kept))
         try:
-            other = asked(copied(subject.mechanism), sparse.replace(carry=carry))
+            other = asked(copied(subject.mechanism), _compressed(epoch).replace(carry=carry))
         except NotJudged as error:
-            return Fault(f"{when}reports come as a Sparse", str(error), "expected pay as for dense")
+            return Fault(done, str(error), "expected pay as for dense ones")
         if change := moved(one, other, PRECISE):
-            return Fault(f"{when}reports come as a Sparse", change, "expected the same answer")
+            return Fault(done, change, "expected the same answer")
         kept, carry = one.carry, other.carry
     return None
+
+
+def _compressed(epoch: Epoch) -> Epoch:
+    return epoch.trusting(weights=Sparse.of(np.array(epoch.weights)))
+
+
+def _in_a_row(case: Case) -> Iterator[tuple[str, Case]]:
+    """Yield a case, the one with the other reports, and the first again; and in words, when."""
+    said = f"where all report {lines(case.reports)}"
+    yield "", case
+    yield f"in a second epoch, {said}", case.saying(dict(enumerate(case.reports)))
+    yield f"in a third epoch, after one {said}", case
 
 
 # --- what explains an answer ---------------------------------------------------------------------
@@ -155,11 +167,9 @@ def _sparse_agrees(subject: Subject, case: Case) -> Fault | None:
 def _stages_agree(subject: Subject, case: Case) -> Fault | None:
     if not hasattr(subject.mechanism, "stages"):
         return None
-    other = case.saying(dict(enumerate(case.reports)))
-    crowd = f"of each validator {CROWD[0]}, of each miner {CROWD[1]}"
-    return _explained(subject, case, other) or _explained(
-        subject, _crowd(case), _crowd(other), crowd
-    )
+    row = list(_in_a_row(case))
+    crowd = [(f"{_CROWD}; {when}".rstrip("; "), _crowd(told)) for when, told in row]
+    return _explained(subject, row) or _explained(subject, crowd)
 
 
 def _crowd(case: Case) -> Case:
@@ -168,20 +178,14 @@ def _crowd(case: Case) -> Case:
     return case.taking([*range(n)] * CROWD[0], [*range(m)] * CROWD[1])
 
 
-def _explained(subject: Subject, case: Case, other: Case, who: str = "") -> Fault | None:
-    """Look at three epochs in a row, of which the second has other reports."""
-    said, carry = f"where all report {lines(case.reports)}", None
-    for when, told in (
-        ("", case),
-        (f"in a second epoch, {said}", other),
-        (f"in a third epoch, after one {said}", case),
-    ):
+def _explained(subject: Subject, row: Iterable[tuple[str, Case]]) -> Fault | None:
+    carry = None
+    for when, told in row:
         epoch = told.epoch().replace(carry=carry)
         pay = asked(copied(subject.mechanism), epoch)
         carry = pay.carry
         if wrong := _unexplained(subject, epoch, pay):
-            done = "; ".join(filter(None, (who, when)))
-            return Fault(done, wrong, "expected `stages` to tell what is paid")
+            return Fault(when, wrong, "expected `stages` to tell what is paid")
     return None
 
 
@@ -217,7 +221,9 @@ CARRY_PICKLES = law("carry_pickles", "what is carried may travel between process
 BATCHES_AGREE = law(
     "batches_agree", "several epochs at once are paid as each alone", _batches_agree
 )
-SPARSE_AGREES = law("sparse_agrees", "sparse reports are paid as dense ones", _sparse_agrees)
+SPARSE_AGREES = law(
+    "sparse_agrees", "sparse reports are paid as dense ones", _sparse_agrees, two_epochs()
+)
 STAGES_AGREE = law(
     "stages_agree",
     "`incentive` and `dividends` of `stages`, where there are such, are what is paid",
