@@ -92,7 +92,7 @@ class Page:
 
     def _totals(self) -> list[str]:
         lines = [
-            f"| file | mutants | killed | | {' | '.join(KINDS)} | killed of those that a check could see |",
+            f"| file | mutants | killed | | {' | '.join(KINDS)} | killed of those that could be |",
             "| --- " + "| ---: " * 7 + "|",
         ]
         parts = [*self._by_file().items(), ("all", self._counted())]

@@ -77,6 +77,7 @@ CAPPED = _with_weighted("stake_capped({})", "stake_capped(cap=0.25, {})")
 QUADRATIC = _with_weighted("quadratic({})", "quadratic(power=1, {})", "quadratic(power=0, {})")
 DAO_VOTE = _with_weighted("dao_vote({})", "dao_vote(electorate='stake', {})")
 FUSED = ("yuma", "yuma(version=2)", "yuma(bonds_penalty=0.5)", "yuma(liquid_alpha=True)")
+PUBLISHED = "yuma(liquid_alpha=True, bonds_penalty=0)"  # where bonds outlast the consensus
 LIMITED = ("yuma(max_validators=2)", "yuma(stake_threshold=2)")
 SINGLE = "yuma(arithmetic='float32')"
 KERNELS, MECHANISMS = "harness/trilemma/kernels", "mechanisms/trilemma_mechanisms"
@@ -93,7 +94,7 @@ SCOPE = (
     File(f"{MECHANISMS}/yuma/fused.py", (*FUSED[:2], LIMITED[0])),
     File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", SINGLE, DAO_VOTE[1])),
     File(f"{KERNELS}/tiles.py", ("yuma",), every=4, anew=True),
-    File(f"{KERNELS}/epochs.py", FUSED, every=4, anew=True),
+    File(f"{KERNELS}/epochs.py", (*FUSED, PUBLISHED), every=4, anew=True),
     File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),
     File(f"{KERNELS}/yuma.py", FUSED, every=2, anew=True),
 )
