@@ -26,9 +26,9 @@ another sign, `min` for `max`. A fault is found if a law breaks, or a claim that
 makes, or if a claim that is expected to fail no longer does; what is named is the first that was
 seen. Each check is tried on the cases of `trilemma check --profile ci`.
 
-Left alone are parameters' validation, the choice between two ways to one answer, shortcuts that
-only rank, the way (not the end) of the search for a consensus, and the chain's arithmetic and
-records, which `trilemma.testing.oracle` compares with the chain's own epochs. Of the long kernels
+Left alone are parameters' validation, what a rule claims, what `stages` tells beyond pay, the
+choice between two ways to one answer, shortcuts that only rank, the way (not the end) of the search
+for a consensus, and the chain's arithmetic and records, which `trilemma.testing.oracle` compares with the chain's own epochs. Of the long kernels
 one mutant in several is tried. Mutants that numba refuses to compile are not counted.
 
 `python -m benchmarks.mutation` writes this page.
