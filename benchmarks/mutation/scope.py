@@ -93,7 +93,7 @@ SCOPE = (
     File(f"{MECHANISMS}/yuma/rule.py", FUSED),
     File(f"{MECHANISMS}/yuma/fused.py", (*FUSED[:2], LIMITED[0])),
     File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", SINGLE, DAO_VOTE[1])),
-    File(f"{KERNELS}/tiles.py", ("yuma",), every=4, anew=True),
+    File(f"{KERNELS}/tiles.py", ("yuma", "yuma(kappa=1)"), every=4, anew=True),
     File(f"{KERNELS}/epochs.py", (*FUSED, PUBLISHED), every=4, anew=True),
     File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),
     File(f"{KERNELS}/yuma.py", FUSED, every=2, anew=True),

@@ -154,10 +154,12 @@ def _compressed(epoch: Epoch) -> Epoch:
 
 
 def _in_a_row(case: Case) -> Iterator[tuple[str, Case]]:
-    """Yield a case, the one with the other reports, and the first again; and in words, when."""
-    said = f"where all report {lines(case.reports)}"
+    """Yield a case, one with other reports and stake, and the first again; and in words, when."""
+    largest = max(range(len(case.stake)), key=case.stake.__getitem__)
+    said = f"where {largest} has no stake and all report {lines(case.reports)}"
     yield "", case
-    yield f"in a second epoch, {said}", case.saying(dict(enumerate(case.reports)))
+    other = case.saying(dict(enumerate(case.reports))).holding({largest: 0})
+    yield f"in a second epoch, {said}", other
     yield f"in a third epoch, after one {said}", case
 
 
