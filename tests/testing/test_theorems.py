@@ -17,7 +17,7 @@ from trilemma.profiles import PROFILES, Profile
 from trilemma.registry import load
 from trilemma.testing.case import Case
 from trilemma.testing.check import Subject
-from trilemma.testing.claims import CLAIMS, claim
+from trilemma.testing.claims import CLAIMS, claim, claimed
 from trilemma.testing.finding import tried
 from trilemma_mechanisms.influence import share
 
@@ -147,6 +147,12 @@ def test_kappa_is_what_carries_a_miner_and_what_stops_one(
     mechanism, kept = load(f"yuma(kappa={kappa})"), 1 - kappa if from_above else kappa
     assert keeps(mechanism, f"{name}({kept:.12g})", FEW)
     assert not keeps(mechanism, f"{name}({kept + too_far:.12g})", MANY)
+
+
+@pytest.mark.parametrize("kappa", [0, 1])
+def test_at_the_ends_of_kappa_every_claim_still_speaks_of_somebody(kappa: float) -> None:
+    mechanism = load(f"yuma(kappa={kappa})")
+    assert all(tried(check, mechanism, FEW).judged for check in claimed(mechanism))
 
 
 # --- Yuma: splitting and merging -----------------------------------------------------------------

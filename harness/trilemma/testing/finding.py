@@ -23,7 +23,8 @@ __all__ = ["Tried", "tried"]
 class Tried:
     """What came of looking: the smallest case that breaks the property, and how many were judged.
 
-    `case` None: none was found. `judged` 0 then: nothing could be judged, as another law is broken.
+    `case` None: none was found. `judged` 0 then: nothing could be judged, as there is no
+    such case or another law is broken in each.
     """
 
     judged: int

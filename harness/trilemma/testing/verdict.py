@@ -72,7 +72,7 @@ class Verdict:
             + {
                 "holds": f"holds ({self.judged} cases tried)",
                 "violated": "VIOLATED" if self.bound else "broken",
-                "not judged": "NOT JUDGED: another law is broken wherever it was tried",
+                "not judged": "NOT JUDGED: it has no case, or another law is broken in each",
                 "fails as expected": f"violated, as expected: {self.expected}",
                 "did not fail": f"HOLDS ({self.judged} cases tried), expected to be violated: "
                 f"{self.expected}",

@@ -26,12 +26,17 @@ def claims_of(rule: Yuma) -> frozenset[str]:
     """Return what the kit may try to break."""
     if rule.max_validators is not None or rule.stake_threshold > 0:
         return ALWAYS
-    kappa = rule.kappa
-    thresholds = {f"carried_by({kappa})", f"no_boost_below({kappa})", f"no_veto_below({1 - kappa})"}
     if rule.arithmetic == "float32":  # the others compare pay in nine digits
-        return ALWAYS | thresholds
-    claims = ALWAYS | OF_ALL_STAKE | thresholds
+        return ALWAYS | _thresholds(rule.kappa)
+    claims = ALWAYS | OF_ALL_STAKE | _thresholds(rule.kappa)
     return claims | OF_VERSION_2 if rule.version == 2 else claims
+
+
+def _thresholds(kappa: float) -> frozenset[str]:
+    """Return what holds on either side of kappa; below 0 there is nobody to speak of."""
+    below = {"no_boost_below": kappa, "no_veto_below": 1 - kappa}
+    claims = (f"{name}({share})" for name, share in below.items() if share > 0)
+    return frozenset({f"carried_by({kappa})", *claims})
 
 
 def expected_failures_of(rule: Yuma) -> dict[str, str]:
