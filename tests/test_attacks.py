@@ -153,6 +153,7 @@ def test_with_verified_identities_the_attacker_may_lie_but_not_multiply() -> Non
         "bond_capture",
         "tie_grinding",
         "rounding",
+        "ousting",
     }
 
 

@@ -157,7 +157,7 @@ def test_the_table_is_on_stdout_and_stderr_is_silent() -> None:
 
 def test_every_option_reaches_the_comparison() -> None:
     options = (
-        "--noise 0.2 --clone-detection 0.5 --attacker-work 0.5 --attacker-stake 0.1 "
+        "--noise 0.2 --clone-detection 0.5 --attacker-work 0.5 --subnets 2 --attacker-stake 0.1 "
         "--identity-cost 0.01 --insiders 2,4 --evaluations 30 --xi 0.4 --seed 7 --workers 1"
     )
     _, out, _ = asked("compare", "uniform", *QUICK, *options.split(), "--json", "-")
@@ -179,6 +179,7 @@ def test_every_option_reaches_the_comparison() -> None:
         "spread": 1.0,
         "clone_detection": 0.5,
         "attacker_work": 0.5,
+        "subnets": 2,
         "worlds": 2,
         "xi": 0.4,
     }

@@ -13,7 +13,8 @@ from trilemma.model import Epoch, Mechanism
 
 __all__ = ["Entrant"]
 
-SLICED = ("weights", "votes", "orders", "flows", "tenure")  # of one memory for many epochs
+# What may be slices of one memory for many epochs.
+SLICED = ("weights", "votes", "orders", "flows", "tenure", "subnets")
 KEPT = 61  # every so many answers one is kept, to be asked for again: 1.6 % more calls
 
 

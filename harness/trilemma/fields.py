@@ -123,6 +123,17 @@ def tenure(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.float
     return freeze(array)
 
 
+def subnets(value: npt.ArrayLike | None, miners: int) -> npt.NDArray[np.int64]:
+    """Return the subnet of each miner as int64; the same for all by default."""
+    if value is None:
+        return _everywhere("subnets", (miners,))
+    array = numbers("subnets", value)
+    same("subnets", array.shape, (miners,), "as weights has columns")
+    if array.dtype.kind not in "iu":
+        raise UsageError(f"subnets: expected whole numbers, got {array.dtype}")
+    return freeze(array.astype(np.int64))
+
+
 def normalised(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Scale rows to sum 1; a row of zeros stays."""
     sums = rows.sum(axis=1, keepdims=True)
@@ -236,4 +247,5 @@ DEFAULTS = {
     "signs": freeze(np.array(0, np.int8)),
     "flows": freeze(np.array(0.0)),
     "tenure": freeze(np.array(np.inf)),
+    "subnets": freeze(np.array(0, np.int64)),
 }

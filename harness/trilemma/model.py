@@ -65,6 +65,8 @@ class Epoch:
         Tokens of miner (or subnet) j that validator i buys (+) or sells (-). Default 0.
     tenure : array_like, shape (n,), optional
         Epochs for which this stake has been in place. Default: forever (infinity).
+    subnets : array_like, shape (m,), optional
+        The subnet that each miner works in, by any whole number. Default: all in the same.
     chain : Chain, optional
         On-chain facts that only a chain-true mechanism needs; not with sparse weights.
     carry : object, optional
@@ -84,6 +86,7 @@ class Epoch:
     orders: AnyArray
     flows: FloatArray
     tenure: FloatArray
+    subnets: IntArray
     chain: Chain | None
     carry: Any
 
@@ -97,6 +100,7 @@ class Epoch:
         orders: npt.ArrayLike | None = None,
         flows: npt.ArrayLike | None = None,
         tenure: npt.ArrayLike | None = None,
+        subnets: npt.ArrayLike | None = None,
         chain: Chain | None = None,
         carry: Any = None,
     ) -> None:
@@ -119,6 +123,7 @@ class Epoch:
             orders=fields.signs("orders", orders, (sitting.size, m)),
             flows=fields.flows(flows, (n, m)),
             tenure=fields.tenure(tenure, n),
+            subnets=fields.subnets(subnets, m),
             chain=chain,
             carry=carry,
         )
@@ -155,7 +160,7 @@ class Epoch:
         # Arrays that travelled are writeable; the constructor freezes them again. One number seen
         # everywhere is a default: it would travel as a whole matrix.
         optional = {name: getattr(self, name) for name in _OPTIONAL}
-        for name in ("votes", "orders", "flows", "tenure"):
+        for name in ("votes", "orders", "flows", "tenure", "subnets"):
             if not any(optional[name].strides):
                 optional[name] = None
         return partial(Epoch, **optional), (self.stake, self.weights)
@@ -169,7 +174,7 @@ def _weights(given: Any) -> Any:
     return sparse_weights(given) if is_sparse(given) else fields.weights(given)
 
 
-_OPTIONAL = ("votes", "seats", "orders", "flows", "tenure", "chain", "carry")
+_OPTIONAL = ("votes", "seats", "orders", "flows", "tenure", "subnets", "chain", "carry")
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +235,8 @@ class World:
         As in `Epoch`; None: nobody acted.
     tenure : ndarray, shape (n,)
         As in `Epoch`; None: all stake has been in place forever.
+    subnets : ndarray of int, shape (m,)
+        As in `Epoch`; None: all miners work in the same.
     """
 
     stake: AnyArray
@@ -246,6 +253,7 @@ class World:
     orders: AnyArray | None = None
     flows: FloatArray | None = None
     tenure: FloatArray | None = None
+    subnets: IntArray | None = None
 
     @cached_property
     def own_validators(self) -> IntArray:
@@ -284,7 +292,14 @@ class World:
             orders=None if self.orders is None else self.orders[:, columns],
             flows=_relabelled(self.flows, rows, columns),
             tenure=None if self.tenure is None else self.tenure[rows],
+            subnets=None if self.subnets is None else self._renumbered(self.subnets)[columns],
         )
+
+    def _renumbered(self, subnets: IntArray) -> IntArray:
+        """Return subnets numbered at random: a number tells no more than a place does."""
+        known, which = np.unique(subnets, return_inverse=True)
+        shuffle = np.random.default_rng([self.seed, known.size])
+        return np.asarray(shuffle.permutation(known.size)[which])
 
 
 @lru_cache(maxsize=256)

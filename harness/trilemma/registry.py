@@ -1,8 +1,9 @@
 """Find plug-ins: by entry point, in a module or in a file; and say how one is written.
 
 A plug-in is registered in its distribution's metadata, group `trilemma.mechanisms` or
-`trilemma.attacks`; the built-in ones come through the same doors. Nothing is imported before it
-is asked for.
+`trilemma.attacks`; the built-in ones come through the same doors. What mechanisms are made of, and
+mechanisms that are compared only where somebody names them, are in `trilemma.parts`. Nothing is
+imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from hashlib import sha256
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from trilemma.entries import ATTACKS, MECHANISMS, Group, claimants, distribution, registered
+from trilemma.entries import ATTACKS, MECHANISMS, PARTS, Group, claimants, distribution, registered
 from trilemma.errors import (
     DataError,
     PluginError,
@@ -35,6 +36,7 @@ __all__ = [
     "load",
     "load_attacks",
     "load_each",
+    "load_parts",
     "name",
     "names",
     "origin",
@@ -84,7 +86,7 @@ def load_each(
     ----------
     specs : sequence of (str or callable), optional
         What to load; callables are taken as they are. None: every registered mechanism with its
-        default parameters.
+        default parameters, without parts.
 
     Returns
     -------
@@ -99,6 +101,11 @@ def load_each(
         As `load`; also if two different mechanisms have one label, or an object is no mechanism.
     """
     return _load_each(specs, MECHANISMS)
+
+
+def load_parts() -> tuple[dict[str, object], dict[str, TrilemmaError]]:
+    """Load every registered part as `load_each` loads mechanisms."""
+    return _load_each(None, PARTS)
 
 
 def load_attacks(
@@ -169,6 +176,8 @@ def _find(head: str, group: Group) -> object:
 
 def _entered(name: str, group: Group) -> object:
     entries = registered(group)
+    if group is MECHANISMS:
+        entries = registered(PARTS) | entries
     if name not in entries:
         raise UsageError(
             f"no {group.noun} is called {name!r}{meant(name, entries)}; see: {group.listing}"
@@ -272,7 +281,7 @@ def _plain(value: object) -> object:
 
 def _identify(thing: object) -> tuple[str, str] | None:
     """Return the head that names a class or callable, and its origin, if anything names it."""
-    doors = (it for group in (MECHANISMS, ATTACKS) for it in registered(group).items())
+    doors = (it for group in (MECHANISMS, PARTS, ATTACKS) for it in registered(group).items())
     for name, entries in doors:
         place, _, path = entries[0].value.partition(":")
         if _held(place, path) is thing and len(claimants(entries)) == 1:

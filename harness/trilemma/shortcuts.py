@@ -154,6 +154,7 @@ def _saying(epoch: Epoch, rows: IntArray, said: AnyArray) -> Epoch:
         orders=epoch.orders,
         flows=epoch.flows,
         tenure=epoch.tenure,
+        subnets=epoch.subnets,
         chain=epoch.chain,
         carry=epoch.carry,
     )

@@ -54,7 +54,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class TwinTest:
-    """A world and its copy with the reports on the twins exchanged.
+    """A world and its copy in which what is said and bought of the twins is exchanged.
 
     Summed over the two, honest reports treat the twins alike, up to rounding.
     """
@@ -64,9 +64,9 @@ class TwinTest:
     @classmethod
     def of(cls, world: World) -> TwinTest:
         """Pair a world with its exchanged copy."""
-        weights = world.weights.copy()
-        weights[:, list(world.twins)] = weights[:, list(world.twins[::-1])]
-        return cls((world, replace(world, weights=weights)))
+        weights = _exchanged(world.weights, world.twins)
+        flows = None if world.flows is None else _exchanged(world.flows, world.twins)
+        return cls((world, replace(world, weights=weights, flows=flows)))
 
     def honest(self) -> list[Scene]:
         """Return the scenes in which nobody attacks."""
@@ -76,6 +76,12 @@ class TwinTest:
         """Return the scenes in which a coalition makes a play."""
         insiders = members(self.pair[0], coalition)
         return [Scene.of(play.act(replace(world, adversary=insiders))) for world in self.pair]
+
+
+def _exchanged(matrix: FloatArray, twins: tuple[int, ...]) -> FloatArray:
+    exchanged = matrix.copy()
+    exchanged[:, list(twins)] = matrix[:, list(twins[::-1])]
+    return exchanged
 
 
 def outcome(entrant: Entrant, scenes: Sequence[Scene], xi: float) -> Outcome | None:

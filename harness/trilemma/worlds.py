@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -115,6 +115,8 @@ class Preset:
         Chance that an honest validator sees through cloned work.
     attacker_work : float
         Quality of the attacker's miner in units of the median quality.
+    subnets : int
+        How many subnets the miners work in, in turn; the twins in two of them.
 
     Raises
     ------
@@ -129,6 +131,7 @@ class Preset:
     spread: float = 1.0
     clone_detection: float = 1.0
     attacker_work: float = 1.0
+    subnets: int = 1
     knows_quality: bool = field(default=True, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -139,6 +142,7 @@ class Preset:
             "spread": real("world: spread", self.spread, 0, 5),
             "clone_detection": _detection(self.clone_detection),
             "attacker_work": real("world: attacker_work", self.attacker_work, 0, 1e6),
+            "subnets": whole("world: subnets", self.subnets, 1, self.miners),
         }.items():
             object.__setattr__(self, name, value)
         stake_vector(self.stake, self.validators - 1)
@@ -170,7 +174,10 @@ class Preset:
     ) -> World:
         noise = np.exp(self.noise * draw.standard_normal((self.validators, self.miners)))
         sees = draw.random(self.validators) < self.clone_detection
-        return _world(seed, stake, quality * noise, quality, twins, sees)
+        world = _world(seed, stake, quality * noise, quality, twins, sees)
+        if self.subnets == 1:
+            return world
+        return replace(world, subnets=np.arange(self.miners) % self.subnets)
 
     def describe(self) -> dict[str, object]:
         """Return the parameters."""

@@ -19,7 +19,8 @@ from trilemma.model import AnyArray, IntArray, Play, World
 __all__ = ["check"]
 
 ROUNDING = 1e-9
-USUAL = {"votes": 0.0, "orders": 0.0, "flows": 0.0, "tenure": np.inf}  # where nobody acted
+# What stands there where nobody acted.
+USUAL = {"votes": 0.0, "orders": 0.0, "flows": 0.0, "tenure": np.inf}
 Act = Callable[[World], Any]
 
 
@@ -97,7 +98,7 @@ def _shapes(world: World, n: int, m: int) -> dict[str, tuple[int, ...]]:
     k = world.seats.size
     by_validator = dict.fromkeys(("stake", "validator_owner", "sees_clones", "tenure"), (n,))
     by_both = dict.fromkeys(("weights", "votes", "flows"), (n, m))
-    by_miner = dict.fromkeys(("quality", "miner_owner"), (m,))
+    by_miner = dict.fromkeys(("quality", "miner_owner", "subnets"), (m,))
     return {**by_both, **by_validator, **by_miner, "seats": (k,), "orders": (k, m)}
 
 
@@ -107,7 +108,7 @@ def _misshapen(before: World, after: World) -> Iterator[str]:
         yield f"gives weights the shape {found}; expected {before.weights.shape} or more"
     for name, expected in _shapes(before, *found).items():
         array = getattr(after, name)
-        if array is None and name in USUAL:
+        if array is None and name in (*USUAL, "subnets"):
             continue
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
             yield f"gives {name} as {type(array).__name__}; expected an array of numbers"
@@ -124,6 +125,8 @@ def _kept(before: World, after: World) -> Iterator[tuple[str, bool]]:
         first, added = np.split(getattr(after, name), [count])
         yield f"{name} of who was there", np.array_equal(getattr(before, name), first)
         yield f"{name} to somebody else", bool(np.isin(added, before.adversary).all())
+    was, now = (_filled(it.subnets, it.quality.shape, 0)[:m] for it in (before, after))
+    yield "the subnets of who was there", np.array_equal(was, now)
     others = np.setdiff1d(np.arange(n), before.own_validators)
     for name in ("stake", "sees_clones"):
         was, now = getattr(before, name)[others], getattr(after, name)[others]

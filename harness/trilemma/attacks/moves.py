@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from trilemma.fields import normalised
-from trilemma.model import AnyArray, FloatArray, World
+from trilemma.model import AnyArray, FloatArray, IntArray, World
 
 __all__ = [
     "abstain",
@@ -26,6 +26,7 @@ __all__ = [
     "level",
     "match_peers",
     "order",
+    "oust",
     "praise_in_a_ring",
     "praise_self",
     "promote",
@@ -207,7 +208,7 @@ def promote(world: World) -> World:
 
 def vote(world: World) -> World:
     """Vote to suspend the target twin."""
-    votes = np.zeros(world.weights.shape, np.int8)
+    votes = _as_was(world.votes, world.weights.shape)
     votes[world.own_validators, world.twins[0]] = 1
     return replace(world, votes=votes)
 
@@ -215,15 +216,23 @@ def vote(world: World) -> World:
 def order(world: World) -> World:
     """Order the suspension of the target twin from every seat the adversary holds."""
     held = (world.seats[:, None] == world.own_validators).any(axis=1)
-    orders = np.zeros((world.seats.size, world.weights.shape[1]), np.int8)
+    orders = _as_was(world.orders, (world.seats.size, world.weights.shape[1]))
     orders[held, world.twins[0]] = 1
     return replace(world, orders=orders)
+
+
+def oust(world: World) -> World:
+    """Vote to suspend every miner of others."""
+    votes = _as_was(world.votes, world.weights.shape)
+    votes[world.own_validators] = 1
+    votes[np.ix_(world.own_validators, world.own_miners)] = 0
+    return replace(world, votes=votes)
 
 
 def sell(world: World) -> World:
     """Sell all own stake's worth of the target twin's tokens."""
     own = world.own_validators
-    flows = np.zeros(world.weights.shape)
+    flows = np.zeros(world.weights.shape) if world.flows is None else world.flows.copy()
     flows[own, world.twins[0]] = -world.stake[own]
     return replace(world, flows=flows)
 
@@ -233,6 +242,11 @@ def arrive(world: World, epochs: float) -> World:
     tenure = np.full(world.stake.size, np.inf) if world.tenure is None else world.tenure.copy()
     tenure[world.own_validators] = epochs
     return replace(world, tenure=tenure)
+
+
+def _as_was(acts: AnyArray | None, shape: tuple[int, int]) -> AnyArray:
+    """Return a copy of votes or orders to write to; None: nobody acted."""
+    return np.zeros(shape, np.int8) if acts is None else acts.copy()
 
 
 def _report(world: World, reports: FloatArray) -> World:
@@ -247,7 +261,13 @@ def _with_miners(world: World, weights: FloatArray, count: int) -> World:
         weights=weights,
         quality=np.append(world.quality, np.zeros(count)),
         miner_owner=np.append(world.miner_owner, np.repeat(world.adversary[0], count)),
+        subnets=None if world.subnets is None else _joined(world.subnets, world.own_miners, count),
     )
+
+
+def _joined(subnets: IntArray, own: IntArray, count: int) -> IntArray:
+    """Register more miners in the subnet of the first own one."""
+    return np.append(subnets, np.repeat(subnets[own[0]], count))
 
 
 def _rows(array: AnyArray | None, copied: AnyArray) -> AnyArray | None:

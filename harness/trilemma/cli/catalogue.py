@@ -9,18 +9,31 @@ from typing import Annotated
 import typer
 
 from trilemma.cli.shell import app, complaints, fail_if
+from trilemma.errors import UsageError
 
 
 @app.command("list")
 def list_(
     attacks: Annotated[bool, typer.Option("--attacks", help="The attacks instead.")] = False,
+    parts: Annotated[
+        bool,
+        typer.Option("--parts", help="What mechanisms are made of, and others to name."),
+    ] = False,
 ) -> None:
-    """List the registered mechanisms, or attacks, and where each comes from."""
+    """List the registered mechanisms, attacks or parts, and where each comes from."""
     with complaints():
         from trilemma import registry
 
+        if attacks and parts:
+            raise UsageError("--attacks and --parts are two lists; ask for one")
         loaded: Mapping[str, object]
-        loaded, broken = registry.load_attacks() if attacks else registry.load_each()
+        loaded, broken = (
+            registry.load_attacks()
+            if attacks
+            else registry.load_parts()
+            if parts
+            else registry.load_each()
+        )
         width = max((len(label) for label in loaded), default=0)
         for label, plugin in loaded.items():
             summary = (plugin.__doc__ or "").strip().split("\n")[0]

@@ -54,6 +54,10 @@ def compare(
         float | None,
         typer.Option(help="Quality of the attacker's miner, in medians.", show_default="1"),
     ] = None,
+    subnets: Annotated[
+        int | None,
+        typer.Option(help="Subnets that miners work in, for layered rules.", show_default="1"),
+    ] = None,
     worlds: Annotated[int, typer.Option(help="Worlds drawn.")] = 16,
     noise: Annotated[float, typer.Option(help="Log-normal noise of honest reports.")] = 0.1,
     clone_detection: Annotated[
@@ -95,6 +99,7 @@ def compare(
             "validators": validators,
             "miners": miners,
             "attacker_work": attacker_work,
+            "subnets": subnets,
         }
         given = {name: value for name, value in preset.items() if value is not None}
         source = source_of(network, given, noise=noise, clone_detection=clone_detection)

@@ -19,7 +19,7 @@ Row: TypeAlias = tuple[float, ...]  # whole numbers, but where floats are what i
 Rows: TypeAlias = tuple[Row, ...]
 Places: TypeAlias = tuple[int, ...]
 
-_ROWS = ("stake", "seats", "tenure", "validators", "miners", "numbers")
+_ROWS = ("stake", "seats", "tenure", "subnets", "validators", "miners", "numbers")
 LARGEST = 256  # validators or miners that a case in a file may have
 
 
@@ -40,6 +40,8 @@ class Case:
     orders : tuple of tuples, one by seat, length m
     tenure : tuple, length n
         Empty: forever.
+    subnets : tuple of int, length m
+        Empty: all miners work in the same.
     validators, miners : tuple of int
         Places of those who act, or are looked at.
     reports : tuple of tuples, length m
@@ -55,6 +57,7 @@ class Case:
     orders: Rows = ()
     flows: Rows = ()
     tenure: Row = ()
+    subnets: Places = ()
     validators: Places = ()
     miners: Places = ()
     reports: Rows = ()
@@ -75,6 +78,7 @@ class Case:
             orders=self.orders or None,
             flows=self.flows or None,
             tenure=self.tenure or None,
+            subnets=self.subnets or None,
         )
 
     def taking(
@@ -97,6 +101,7 @@ class Case:
             orders=_part(self.orders, held, across),
             flows=_part(self.flows, up, across),
             tenure=_at(self.tenure, up),
+            subnets=_at(self.subnets, across),
             reports=tuple(_at(row, across) for row in self.reports),
         )
 
@@ -118,12 +123,10 @@ class Case:
     def words(self) -> str:
         """Return the epoch on one line."""
         told = [f"stake {line(self.stake)}", f"reports {lines(self.weights)}"]
-        for name in ("votes", "seats", "orders", "flows", "tenure"):
+        for name in ("votes", "seats", "orders", "flows", "tenure", "subnets"):
             value: Any = getattr(self, name)
             if value:
-                told.append(
-                    f"{name} {line(value) if name in ('seats', 'tenure') else lines(value)}"
-                )
+                told.append(f"{name} {line(value) if name in _ROWS else lines(value)}")
         return "; ".join(told)
 
     def to_json(self) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def cases(
     acts : bool
         Whether there may be ballots, seats and orders.
     trades : bool
-        Whether there may be trades and tenure.
+        Whether there may be trades, tenure and subnets.
     """
     n, m = validators + draw(place(MOST + 1 - validators)), miners + draw(place(MOST + 1 - miners))
     chance = Random(draw(_SEEDS))
@@ -160,6 +160,9 @@ def cases(
     if trades and draw(_ANY):
         [tenure] = draw(_matrix(TENURES, 1, n))
         case = replace(case, flows=draw(_matrix(TRADES, n, m)), tenure=tenure)
+    if trades and draw(_ANY):
+        [subnets] = draw(_matrix((0, 1, 2), 1, m))
+        case = replace(case, subnets=tuple(map(int, subnets)))
     return case
 
 

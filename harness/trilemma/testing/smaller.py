@@ -15,7 +15,7 @@ from trilemma.testing.case import Case, Row, Rows
 
 __all__ = ["smaller", "smallest"]
 
-FIELDS = ("votes", "seats", "orders", "flows", "tenure")
+FIELDS = ("votes", "seats", "orders", "flows", "tenure", "subnets")
 
 
 def smallest(case: Case, breaks: Callable[[Case], bool]) -> Case:

@@ -15,7 +15,7 @@ from trilemma.testing.drawing import cases, reports
 __all__ = ["ANY", "FIELDS", "law", "own", "two_epochs"]
 
 CONTRACT = "the plug-in contract"
-FIELDS = ("stake", "weights", "votes", "seats", "orders", "flows", "tenure")
+FIELDS = ("stake", "weights", "votes", "seats", "orders", "flows", "tenure", "subnets")
 ANY = cases(trades=True)
 
 
