@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from trilemma import kernels
 from trilemma.model import AnyArray, Epoch, Mechanism, Rewards
+from trilemma_mechanisms.governance import ByIdentity, ByStake, Vote
+from trilemma_mechanisms.governed import withheld
 from trilemma_mechanisms.influence import (
     claims_of,
     pay_by_influence,
-    share,
-    spoken,
     stages_by_influence,
     takes_batches,
 )
@@ -86,44 +83,27 @@ class DaoVote:
         return frozenset(kept | {lost} | {f"{VETO}({min(share, most)})" for share in stopped})
 
     def __call__(self, epoch: Epoch) -> Rewards:
-        power = self.influence(epoch)
-        rewards = pay_by_influence(self.inner, epoch, power)
-        if not spoken(epoch.votes):
-            return rewards
-        if power.ndim == 1:
-            suspended = self.suspended(power, epoch.votes)
-        else:
-            suspended = np.stack([*map(self.suspended, power, epoch.votes)])
-        return Rewards(_withheld(rewards.miners, suspended), rewards.validators, rewards.carry)
+        rewards = pay_by_influence(self.inner, epoch, self.influence(epoch))
+        suspended = self.ballot(epoch).decision == 1
+        return Rewards(withheld(rewards.miners, suspended), rewards.validators, rewards.carry)
 
-    def influence(self, epoch: Epoch) -> AnyArray:
-        """Return what stands in for stake, (n,)."""
-        return epoch.stake if self.electorate == "stake" else np.ones_like(epoch.stake, np.int64)
+    @property
+    def influence(self) -> Callable[[Epoch], AnyArray]:
+        """What stands in for stake: from an epoch to power (n,)."""
+        return ByStake() if self.electorate == "stake" else ByIdentity()
+
+    @property
+    def ballot(self) -> Vote:
+        """The part of governance that suspends."""
+        return Vote(self.influence, self.quorum, self.threshold)
 
     def stages(self, epoch: Epoch) -> dict[str, AnyArray]:
         """Return `influence` (n,), the stages of the rule that sees it, and `suspended` (m,).
 
         Where that rule tells `incentive`, it is what is left once suspended miners lost theirs.
         """
-        power = self.influence(epoch)
-        stages = stages_by_influence(self.inner, epoch, power)
-        suspended = self.suspended(power, epoch.votes)
+        stages = stages_by_influence(self.inner, epoch, self.influence(epoch))
+        suspended = self.ballot(epoch).decision == 1
         if "incentive" in stages:
-            stages["incentive"] = _withheld(stages["incentive"], suspended)
+            stages["incentive"] = withheld(stages["incentive"], suspended)
         return {**stages, "suspended": suspended}
-
-    def suspended(self, power: AnyArray, votes: AnyArray) -> AnyArray:
-        """Return which miners (m,) the ballots (n, m) suspend, voters counting `power` (n,)."""
-        units = kernels.stake_units(power)
-        cast = units @ (votes != 0)
-        in_favour = units @ (votes == 1)
-        heard = cast >= kernels.needed_support(self.quorum, int(units.sum()))
-        ballots = zip(in_favour.tolist(), cast.tolist(), strict=True)
-        carried = [kernels.exceeds(yes, self.threshold, all_) for yes, all_ in ballots]
-        return np.asarray(heard & carried)
-
-
-def _withheld(miners: AnyArray, suspended: AnyArray) -> AnyArray:
-    """Give the pay of suspended miners to the others in proportion; burn it if there are none."""
-    paid = miners.sum(axis=-1, keepdims=True)
-    return np.asarray(paid * share(np.where(suspended, 0.0, miners)))

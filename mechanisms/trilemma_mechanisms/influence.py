@@ -67,8 +67,8 @@ def share(amounts: AnyArray) -> FloatArray:
     return np.asarray(amounts / np.where(total > 0, total, 1))
 
 
-def takes_batches(inner: Mechanism) -> bool:
-    """Tell whether a mechanism takes several epochs at once."""
+def takes_batches(inner: object) -> bool:
+    """Tell whether what stands inside takes several epochs at once."""
     return getattr(inner, "batched", False) is True
 
 

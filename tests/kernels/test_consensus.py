@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from tests import naive
 from tests.data import shared
-from trilemma.kernels import ONE, consensus, exceeds, needed_support, stake_units
+from trilemma.kernels import ONE, consensus, least_beyond, needed_support, stake_units
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -156,7 +156,7 @@ def test_a_part_exceeds_a_share_where_its_exact_quotient_does(
     part = data.draw(st.integers(0, total) | st.sampled_from([least - 1, least, least + 1]))
     simple = Fraction(share).limit_denominator(10**6)
     meant = simple if float(simple) == share else Fraction(repr(share))
-    assert exceeds(part, share, total) == (Fraction(part, total) > meant)
+    assert (part >= least_beyond(share, total)) == (Fraction(part, total) > meant)
 
 
 @given(

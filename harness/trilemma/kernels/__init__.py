@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trilemma.kernels import cache  # noqa: F401 - before any kernel is defined
 from trilemma.kernels.arithmetic import ONE, fixed, to_u16
 from trilemma.kernels.candidates import Earned, consensus_on_base, earned_on_base
-from trilemma.kernels.consensus import consensus, exceeds, needed_support, stake_units
+from trilemma.kernels.consensus import consensus, least_beyond, needed_support, stake_units
 from trilemma.kernels.epochs import Outcome, Settings, plays
 from trilemma.kernels.shared_base import SharedBase, shared_base
 from trilemma.kernels.start import ready
@@ -41,9 +41,9 @@ __all__ = [
     "consensus",
     "consensus_on_base",
     "earned_on_base",
-    "exceeds",
     "fixed",
     "interpolated",
+    "least_beyond",
     "liquid_alpha",
     "needed_support",
     "normalised",

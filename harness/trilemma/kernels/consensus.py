@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from trilemma.kernels.tiles import LANES, STEP, bracket, compiled, pack, scratch, search
 
-__all__ = ["consensus", "exceeds", "needed_support", "stake_units"]
+__all__ = ["consensus", "least_beyond", "needed_support", "stake_units"]
 
 Numbers: TypeAlias = npt.NDArray[Any]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -72,10 +72,10 @@ def needed_support(kappa: float, total: int) -> int:
     return max(1, -(-numerator * total // denominator))
 
 
-def exceeds(part: int, share: float, total: int) -> bool:
-    """Tell whether a part is more than a share of the total, exactly; see `needed_support`."""
+def least_beyond(share: float, total: int) -> int:
+    """Return the least part that is more than a share of the total; see `needed_support`."""
     numerator, denominator = _as_meant(float(share))
-    return part * denominator > numerator * total
+    return numerator * total // denominator + 1
 
 
 @lru_cache(maxsize=64)
