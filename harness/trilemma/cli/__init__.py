@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from trilemma.cli import catalogue, check, comparison, dynamics, frontier, map, new, sweep, witness
+from trilemma.cli import (
+    catalogue,
+    check,
+    comparison,
+    dynamics,
+    frontier,
+    incident,
+    map,
+    new,
+    sweep,
+    witness,
+)
 from trilemma.cli.shell import app
 
 __all__ = [
@@ -12,6 +23,7 @@ __all__ = [
     "comparison",
     "dynamics",
     "frontier",
+    "incident",
     "main",
     "map",
     "new",

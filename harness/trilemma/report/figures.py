@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from trilemma.report.retention import RetentionMap
     from trilemma.report.sweep import Curve, Sweep
 
-__all__ = ["check", "draw_dividends", "draw_frontier", "draw_map", "draw_sweep"]
+__all__ = ["check", "draw_dividends", "draw_frontier", "draw_map", "draw_shares", "draw_sweep"]
 
 SUFFIXES = (".svg", ".png", ".pdf")
 COLOURS = "viridis"
 STROKES = ("-", "--", ":")  # so that a line on top of another leaves it seen
 COLUMNS = 2  # of panels
 FAINT = "0.72"
+LEGIBLE = 0.6  # shares above which black is no longer read
 TITLES = {
     "minimum": "minimum of the three scores",
     "sybil_resistance": "Sybil resistance (SR)",
@@ -65,6 +66,37 @@ def draw_map(answer: RetentionMap, path: str) -> None:
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, title="honest stake", loc="outside right center", frameon=False)
     figure.suptitle("Right of its line, the honest side keeps its share of stake", fontsize="large")
+    _save(figure, path)
+
+
+def draw_shares(
+    rows: Mapping[str, Sequence[float]], columns: Sequence[str], path: str, title: str, across: str
+) -> None:
+    """Draw shares in [0, 1] as a table of colours.
+
+    Parameters
+    ----------
+    rows : mapping
+        Label to one share per column.
+    columns : sequence of str
+    path : str
+        Its suffix is the format.
+    title, across : str
+        Above the figure, and what the columns are.
+    """
+    values = np.array([*rows.values()], np.float64)
+    figure = Figure(figsize=(3 + 0.55 * len(columns), 1.4 + 0.3 * len(rows)), layout="constrained")
+    panel = figure.subplots()
+    panel.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    panel.set_xticks(range(len(columns)), columns)
+    panel.set_yticks(range(len(rows)), [*rows])
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if value > LEGIBLE else "black"
+        panel.text(column, row, f"{value:.2f}", color=colour, ha="center", va="center")
+    panel.set_xlabel(across)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    figure.suptitle(title, fontsize="large")
     _save(figure, path)
 
 
