@@ -38,10 +38,12 @@ def pages() -> dict[str, str]:
 
     package = griffe.load("trilemma", search_paths=[ROOT / "harness"])
     testing = package.modules_collection["trilemma.testing"]
+    cutoff, power = (package.modules_collection[f"trilemma.{it}"] for it in ("cutoff", "power"))
     kit = [*_module(testing, 1), *_module(testing.members["strategies"], 2)]
     return {
         "trilemma": _page(_module(package, 1)),
         "testing": _page(kit),
+        "cutoff": _page([*_module(cutoff, 1), *_module(power, 2)]),
         "command-line": _page(_command_line()),
     }
 

@@ -17,8 +17,9 @@ from trilemma import Budget, Report, compare, load, simulate, sweep
 from trilemma.contract import call
 from trilemma.dynamics import dynamics
 from trilemma.dynamics.scenarios import moving
+from trilemma.incidents import ask
 from trilemma.model import Epoch, Mechanism
-from trilemma.report.figures import draw_dividends, draw_map, draw_sweep
+from trilemma.report.figures import draw_dividends, draw_map, draw_shares, draw_sweep
 from trilemma.retention import retention_map
 from trilemma.sides import Experiment
 
@@ -122,6 +123,15 @@ def time_pays() -> str:
     names = ("80 %, moves in epoch 20", "10 %, in epoch 15", "10 %, in epoch 25")
     draw_dividends(drawn, names, str(FIGURES / "dividends.svg"), "A new miner replaces another")
     return f"```text\n$ trilemma dynamics\n{dynamics()}\n```\n"
+
+
+def covenant() -> str:
+    """Return who could have cut a subnet off under each rule, and draw what a founder could."""
+    answer = ask("covenant-2026")
+    assert answer.drawn is not None
+    figure = str(FIGURES / "covenant-2026.svg")
+    draw_shares(*answer.drawn.shares(), figure, answer.drawn.caption, answer.drawn.across)
+    return f"\n{answer.markdown()}\n\n"
 
 
 def speed() -> str:
@@ -253,6 +263,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "time": ("docs/yuma.md", time_pays),
     "search": ("docs/search.md", searches),
     "sweep": ("docs/sweeps.md", identity_prices),
+    "covenant": ("docs/covenant-2026.md", covenant),
     "speed": ("docs/benchmarks.md", speed),
     "ratios": ("docs/benchmarks.md", ratios),
     "benchmarks": ("README.md", benchmarks),

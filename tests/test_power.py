@@ -436,7 +436,7 @@ def test_a_coalition_that_loses_by_a_member_more_is_shown(
 
 
 def test_a_list_of_too_many_minimal_coalitions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(power, "LISTED", 15)
+    monkeypatch.setattr(power.indices, "LISTED", 15)
     with pytest.raises(UsageError, match="20 minimal coalitions: at most 15 can be listed"):
         minimal_winning(weighted(3, [1] * 6))
     assert len(minimal_winning(weighted(2, [1] * 6))) == 15

@@ -21,11 +21,18 @@ import trilemma
 import trilemma.testing
 from docs import reference
 from tests.data import ROOT
+from trilemma import cutoff, power
 from trilemma.cli import app
 from trilemma.testing import strategies
 
 PAGES = {path.stem: path.read_text() for path in sorted(reference.FOLDER.glob("*.md"))}
-MODULES = {trilemma: "trilemma", trilemma.testing: "testing", strategies: "testing"}
+MODULES = {
+    trilemma: "trilemma",
+    trilemma.testing: "testing",
+    strategies: "testing",
+    cutoff: "cutoff",
+    power: "cutoff",
+}
 NAMES = [(module, name) for module in MODULES for name in module.__all__]
 HEADING = re.compile(r"^(#+) (?:class )?`(.+)`$", re.MULTILINE)
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.MULTILINE)

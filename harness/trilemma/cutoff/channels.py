@@ -14,6 +14,7 @@ from trilemma.model import World
 __all__ = ["CHANNELS", "MIX", "Channel", "absent", "mixed", "mixes", "opposed"]
 
 MIX = "mix"
+"""The best that all channels do together."""
 
 Act = Callable[[World], World]
 

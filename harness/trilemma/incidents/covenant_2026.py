@@ -7,16 +7,15 @@ who holds the keys, nor how many have to sign, nor which lever was used, is in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from trilemma import registry
 from trilemma.cutoff import CHANNELS, MIX, Cutoff, Terms, cutoff
-from trilemma.errors import PluginError
 from trilemma.incidents.founder import SHARES, lost_by_share
 from trilemma.incidents.incident import Fact, Incident, Table
+from trilemma.incidents.naming import answers
 from trilemma.incidents.prices import price_of_neutrality
 from trilemma.model import FloatArray, Mechanism, World
 from trilemma.power import banzhaf, majority, shapley_shubik
@@ -98,7 +97,7 @@ HOLDERS = {
     "three separate ones": (0, 1, 2),
 }
 FOUNDER = 61  # the first of the three principals behind the keys, of 64
-VOTERS = 25  # most players whose power is told exactly; the smallest holders count as one
+VOTERS = 20  # whose power is told; the smallest holders count as one
 
 
 def ask(mechanisms: Iterable[str | Mechanism] | None, seed: int) -> Incident:
@@ -114,11 +113,16 @@ def ask(mechanisms: Iterable[str | Mechanism] | None, seed: int) -> Incident:
     -------
     Incident
     """
-    named = _named(mechanisms)
     worlds = [network(seed + number) for number in range(WORLDS)]
-    answers, failures = _answers(named, worlds)
-    asked = {name: named[name] for name in answers}
-    founder = lost_by_share(asked, _founders(seed), TERMS, FOUNDER)
+
+    def asked(_: str, mechanism: Mechanism) -> tuple[Mechanism, Cutoff]:
+        return mechanism, cutoff(mechanism, worlds, TERMS)
+
+    named = None if mechanisms is None else [ALTERNATIVES[STOOD], *mechanisms]
+    found, failures = answers(named, ALTERNATIVES, asked)
+    rules = {name: mechanism for name, (mechanism, _) in found.items()}
+    cuts = {name: cut for name, (_, cut) in found.items()}
+    founder = lost_by_share(rules, _founders(seed), TERMS, FOUNDER)
     return Incident(
         "covenant-2026",
         "one key, no hearing, no appeal",
@@ -127,39 +131,18 @@ def ask(mechanisms: Iterable[str | Mechanism] | None, seed: int) -> Incident:
         "without stake to speak of is behind all three keys.",
         FACTS,
         (
-            _numbers(answers),
-            _times(answers),
+            _numbers(cuts),
+            _times(cuts),
             _keys(seed),
             _power(),
             founder,
-            price_of_neutrality(asked, seed),
+            price_of_neutrality(rules, seed),
         ),
-        tuple(_findings(answers)),
-        tuple(_entry(answer) for answer in answers.values()),
+        tuple(_findings(cuts)),
+        tuple(map(_entry, cuts.values())),
         failures,
         founder,
     )
-
-
-def _named(mechanisms: Iterable[str | Mechanism] | None) -> dict[str, Mechanism]:
-    if mechanisms is None:
-        return {name: registry.load(spec) for name, spec in ALTERNATIVES.items()}
-    loaded, broken = registry.load_each([*mechanisms])
-    for error in broken.values():
-        raise error
-    return {STOOD: registry.load(ALTERNATIVES[STOOD]), **loaded}
-
-
-def _answers(
-    named: Mapping[str, Mechanism], worlds: Sequence[World]
-) -> tuple[dict[str, Cutoff], dict[str, str]]:
-    answers, failures = {}, {}
-    for name, mechanism in named.items():
-        try:
-            answers[name] = cutoff(mechanism, worlds, TERMS)
-        except PluginError as error:
-            failures[name] = str(error)
-    return answers, failures
 
 
 def network(
@@ -202,8 +185,8 @@ def _bought(world: World) -> FloatArray:
 # --- tables --------------------------------------------------------------------------------------
 
 
-def _numbers(answers: Mapping[str, Cutoff]) -> Table:
-    rows = [(name, tuple(answer.numbers.values())) for name, answer in answers.items()]
+def _numbers(cuts: Mapping[str, Cutoff]) -> Table:
+    rows = [(name, tuple(answer.numbers.values())) for name, answer in cuts.items()]
     return Table(
         "N, the fewest principals who take half of a subnet's pay in 30 days, by channel and by "
         "the best mix of channels (-: more than ten). All others vote and order against it:",
@@ -213,25 +196,26 @@ def _numbers(answers: Mapping[str, Cutoff]) -> Table:
     )
 
 
-def _times(answers: Mapping[str, Cutoff]) -> Table:
+def _times(cuts: Mapping[str, Cutoff]) -> Table:
     def row(answer: Cutoff) -> tuple[float | int | str | None, ...]:
         cut = answer.cuts[MIX]
         if cut.number is None:
-            return None, None, None, cut.lost, cut.through
+            return None, None, None, cut.lost, None, cut.through
         return (
             cut.number,
             cut.to_bite,
             cut.until_undone,
             cut.lost,
+            round(cut.cost, 4),
             f"{cut.through}: {_who(cut.members)}",
         )
 
     return Table(
         "By the best mix: N, days until it bites, days from then until it is undone (-: not in 30 "
-        "days), the share of its pay that the subnet loses, and who it is that acts; where nobody "
-        "can, the most that is lost:",
-        ("N", "bites", "undone", "lost", "through"),
-        tuple((name, row(answer)) for name, answer in answers.items()),
+        "days), the share of its pay that the subnet loses, the part of their own that those who "
+        "act give up, and who they are; where nobody can, the most that is lost:",
+        ("N", "bites", "undone", "lost", "cost", "through"),
+        tuple((name, row(answer)) for name, answer in cuts.items()),
         head="rule",
     )
 
@@ -272,9 +256,9 @@ def _power() -> Table:
 # --- findings ------------------------------------------------------------------------------------
 
 
-def _findings(answers: Mapping[str, Cutoff]) -> list[str]:
+def _findings(cuts: Mapping[str, Cutoff]) -> list[str]:
     def under(channel: str, number: int | None) -> str:
-        names = [name for name, it in answers.items() if it.numbers[channel] == number]
+        names = [name for name, it in cuts.items() if it.numbers[channel] == number]
         return "; ".join(names) or "none of them"
 
     return [
@@ -282,7 +266,7 @@ def _findings(answers: Mapping[str, Cutoff]) -> list[str]:
         *(
             f"Under {name} the order is undone after {cut.until_undone} days, but by then it has "
             f"cost {cut.lost:.0%} of the play: N stays {cut.number}."
-            for name, cut in ((name, it.cuts["orders"]) for name, it in answers.items())
+            for name, cut in ((name, it.cuts["orders"]) for name, it in cuts.items())
             if cut.number is not None and cut.until_undone is not None
         ),
         f"One holder who sells is enough under: {under('price', 1)}. No rule about orders or votes "

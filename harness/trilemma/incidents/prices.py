@@ -50,7 +50,7 @@ def price_of_neutrality(named: Mapping[str, Mechanism], seed: int) -> Table:
     return Table(
         "The price: Sybil resistance and attacked quality around yuma, with identities verified "
         f"and with {report.budget.identities} each, and what that is less than yuma without "
-        "suspensions has:",
+        "suspensions has. Judged in one epoch; rules that wrap no other one are left out:",
         ("SR, K=1", "less", "Q, K=1", "less", "SR, free", "less", "Q, free", "less"),
         tuple(rows),
         head="rule",

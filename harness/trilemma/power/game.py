@@ -1,7 +1,4 @@
-"""Who decides a vote: simple games over players, and their power indices as exact fractions.
-
-A player is a principal, not an identity: `merged` sums what each principal's identities hold.
-"""
+"""Simple games: a vote of yes and no among players, and which coalitions win it."""
 
 from __future__ import annotations
 
@@ -9,8 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
-from math import ceil, factorial, floor, lcm
+from math import ceil, floor, lcm
 from numbers import Integral, Rational
 from typing import Any, TypeAlias
 
@@ -22,17 +18,17 @@ from trilemma.fields import freeze
 from trilemma.model import AnyArray, BoolArray
 
 __all__ = [
+    "Coalition",
     "Game",
+    "Number",
     "asked",
-    "banzhaf",
-    "banzhaf_absolute",
+    "halves",
+    "in_units",
+    "least_beyond",
     "majority",
+    "members_of",
     "merged",
-    "minimal_veto",
-    "minimal_winning",
-    "nakamoto",
-    "nakamoto_of",
-    "shapley_shubik",
+    "sizes_of",
     "weighted",
 ]
 
@@ -40,7 +36,6 @@ Number: TypeAlias = int | float | Fraction
 Coalition: TypeAlias = tuple[int, ...]  # players, sorted
 
 MOST_PLAYERS = 25  # then a game takes 32 MiB, its indices two seconds and at most 250 MB
-LISTED = 1_000_000  # minimal coalitions; they take 200 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +116,7 @@ def weighted(quota: Number, weights: Iterable[Number]) -> Game:
     UsageError
         If there are more than 25 players, or a number is out of range.
     """
-    units, scale = _units(weights)
+    units, scale = in_units(weights)
     needed = ceil(_exact("quota", quota) * scale)
     if needed <= 0:
         raise UsageError("quota must be above 0, not 0: the coalition of nobody would win")
@@ -142,27 +137,46 @@ def majority(share: Number, weights: Iterable[Number]) -> Game:
     weights : iterable of int, float or Fraction, length n
         As in `weighted`, not all 0; so are the errors.
     """
-    units, _ = _units(weights)
-    return _reaching(_least_beyond(share, units), units)
+    units, _ = in_units(weights)
+    return _reaching(least_beyond(share, units), units)
 
 
 def asked(players: int, wins: Callable[[frozenset[int]], bool]) -> Game:
     """Return the game that a predicate tells; 20 players take seconds: it is called 2**n times.
 
-    Errors are those of `Game`: where a member more makes a coalition lose, both are named.
+    Parameters
+    ----------
+    players : int
+        n, 1 to 25.
+    wins : callable
+        From the set of members to whether they win.
+
+    Raises
+    ------
+    UsageError
+        As `Game`: where a member more makes a coalition lose, both are named.
     """
     masks = range(1 << _seated(players))
-    answers = (bool(wins(frozenset(_members(mask)))) for mask in masks)
+    answers = (bool(wins(frozenset(members_of(mask)))) for mask in masks)
     return Game(players, np.fromiter(answers, np.bool_, len(masks)))
 
 
 def merged(weights: Iterable[Number], owners: Iterable[Hashable]) -> dict[Hashable, Fraction]:
     """Return what each principal holds, exactly, in order of first identities.
 
-    Weights and owners are by identity; a `UsageError` refuses two lengths, or a weight that is
-    negative or not finite.
+    Parameters
+    ----------
+    weights : iterable of int, float or Fraction
+        By identity.
+    owners : iterable of hashable
+        The principal behind each.
+
+    Raises
+    ------
+    UsageError
+        If there are not as many of both, or a weight is negative or not finite.
     """
-    units, scale = _units(weights)
+    units, scale = in_units(weights)
     whose = [it.item() if isinstance(it, np.generic) else it for it in owners]
     if len(units) != len(whose):
         raise UsageError(f"owners: expected {len(units)}, one per weight, got {len(whose)}")
@@ -170,70 +184,6 @@ def merged(weights: Iterable[Number], owners: Iterable[Hashable]) -> dict[Hashab
     for owner, unit in zip(whose, units, strict=True):
         held[owner] += Fraction(unit, scale)
     return held
-
-
-def shapley_shubik(game: Game) -> tuple[Fraction, ...]:
-    """Return in which share of all orders of joining each player turns losing into winning.
-
-    The shares sum to 1. Source: Shapley and Shubik 1954, American Political Science Review 48.
-    """
-    last = game.players - 1
-    orders = [factorial(size) * factorial(last - size) for size in range(game.players)]
-    pivots = [sum(map(int.__mul__, orders, row)) for row in _swings(game)]
-    return tuple(Fraction(it, factorial(game.players)) for it in pivots)
-
-
-def banzhaf(game: Game) -> tuple[Fraction, ...]:
-    """Return each player's part of all swings: coalitions that lose, but win once it joins.
-
-    The parts sum to 1. Source: Banzhaf 1965, Rutgers Law Review 19.
-    """
-    swings = [sum(row) for row in _swings(game)]
-    return tuple(Fraction(it, sum(swings)) for it in swings)
-
-
-def banzhaf_absolute(game: Game) -> tuple[Fraction, ...]:
-    """Return each player's chance to decide where all others toss fair coins.
-
-    Source: Penrose 1946, Journal of the Royal Statistical Society 109.
-    """
-    return tuple(Fraction(sum(row), 1 << game.players - 1) for row in _swings(game))
-
-
-def minimal_winning(game: Game) -> tuple[Coalition, ...]:
-    """Return the winning coalitions that lose without any one member, smallest first.
-
-    More than a million are refused with a `UsageError`.
-    """
-    minimal = game.winning.copy()
-    for player in range(game.players):
-        without, _ = _halves(game.winning, player)
-        _halves(minimal, player)[1][...] &= ~without
-    found = np.flatnonzero(minimal)
-    if found.size > LISTED:
-        raise UsageError(f"{found.size} minimal coalitions: at most {LISTED} can be listed")
-    return tuple(sorted(map(_members, found.tolist()), key=lambda it: (len(it), it)))
-
-
-def minimal_veto(game: Game) -> tuple[Coalition, ...]:
-    """Return the minimal coalitions without which the others cannot win: those of the dual."""
-    return minimal_winning(game.dual())
-
-
-def nakamoto(game: Game) -> int:
-    """Return how many players the smallest winning coalition has."""
-    return int(_sizes(game.players)[game.winning].min())
-
-
-def nakamoto_of(weights: Iterable[Number], share: Number) -> int:
-    """Return how few players have more than a share of all weight; any number of them may vote.
-
-    Parameters and errors are those of `majority`. Source: Srinivasan and Lee 2017.
-    """
-    units, _ = _units(weights)
-    needed = _least_beyond(share, units)
-    sums = accumulate(sorted(units, reverse=True))
-    return next(count for count, held in enumerate(sums, 1) if held >= needed)
 
 
 def _seated(players: int) -> int:
@@ -257,14 +207,14 @@ def _exact(name: str, value: Any) -> Fraction:
     return exact
 
 
-def _units(weights: Iterable[Number]) -> tuple[list[int], int]:
+def in_units(weights: Iterable[Number]) -> tuple[list[int], int]:
     """Return weights as integers, and how many units a weight of 1 comes to."""
     held = [_exact(f"weights[{place}]", it) for place, it in enumerate(weights)]
     scale = lcm(*(it.denominator for it in held))
     return [it.numerator * (scale // it.denominator) for it in held], scale
 
 
-def _least_beyond(share: Number, units: Sequence[int]) -> int:
+def least_beyond(share: Number, units: Sequence[int]) -> int:
     """Return the least that is more than a share of all; `trilemma.kernels` reads shares alike."""
     part = _exact("share", share)
     if part >= 1:
@@ -298,37 +248,29 @@ def _sums(units: Sequence[int], kind: type = object) -> AnyArray:
     return sums
 
 
-def _sizes(players: int) -> AnyArray:
+def sizes_of(players: int) -> AnyArray:
+    """Return how many members each coalition has, shape (2**players,)."""
     return _sums([1] * players, np.uint8)
 
 
-def _members(mask: int) -> Coalition:
+def members_of(mask: int) -> Coalition:
+    """Return the players whose bits are set."""
     return tuple(player for player in range(mask.bit_length()) if mask >> player & 1)
 
 
-def _halves(coalitions: BoolArray, player: int) -> tuple[BoolArray, BoolArray]:
+def halves(coalitions: BoolArray, player: int) -> tuple[BoolArray, BoolArray]:
     """Return views of the coalitions without a player and, in the same order, with it."""
     pairs = coalitions.reshape(-1, 2, 1 << player)
     return pairs[:, 0], pairs[:, 1]
 
 
 def _refuse_harm(winning: BoolArray, player: int) -> None:
-    without, joined = _halves(winning, player)
+    without, joined = halves(winning, player)
     harmed = without > joined
     if harmed.any():
         row, place = divmod(int(harmed.argmax()), 1 << player)
         mask = (row << player + 1) + place
         raise UsageError(
-            f"winning: {_members(mask)} wins but {_members(mask | 1 << player)} loses; "
+            f"winning: {members_of(mask)} wins but {members_of(mask | 1 << player)} loses; "
             "a member more must not harm"
         )
-
-
-def _swings(game: Game) -> list[list[int]]:
-    """Return by player how many coalitions of each size win only once it joins, n rows of n."""
-    sizes, counts = _sizes(game.players - 1), []
-    for player in range(game.players):
-        without, joined = _halves(game.winning, player)
-        swinging = sizes[(joined > without).ravel()]
-        counts.append(np.bincount(swinging, minlength=game.players).tolist())
-    return counts
