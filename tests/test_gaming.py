@@ -35,7 +35,7 @@ from trilemma_mechanisms.yuma import Yuma
 SMALL = Preset(validators=16, miners=24)
 BUDGET = Budget(identities=8, evaluations=40)
 UNORDERED = "pay depends on the order of the identities"
-FIELDS = ("stake", "weights", "votes", "seats", "orders", "flows", "tenure")
+FIELDS = ("stake", "weights", "votes", "seats", "orders", "flows", "tenure", "subnets")
 
 
 # Rules that hardly look at what they are shown.

@@ -42,7 +42,7 @@ from trilemma_mechanisms.governance import (
     Suspension,
     Vote,
 )
-from trilemma_mechanisms.governed import Governed
+from trilemma_mechanisms.governed import Governed, withheld
 from trilemma_mechanisms.yuma import Yuma
 
 __all__ = ["few_attacks"]  # a fixture that every test here takes
@@ -191,6 +191,16 @@ def test_a_batch_is_paid_what_its_epochs_are_paid_alone(
     epochs = [epoch for pair in several for epoch in pair]
     for one, other in zip(call_each("it", rule, epochs), map(paid(rule), epochs), strict=True):
         np.testing.assert_array_equal(one.miners, other.miners)
+
+
+def test_in_a_batch_pay_stays_what_it_is_where_nobody_is_suspended() -> None:
+    miners = 0.7 * np.random.default_rng(0).dirichlet([1.0] * 7, size=50)  # the rest is burnt
+    suspended = np.zeros(miners.shape, np.bool_)
+    suspended[::2, 3] = True
+    found = withheld(miners, suspended)
+    np.testing.assert_array_equal(found[1::2], miners[1::2])
+    np.testing.assert_allclose(found.sum(axis=1), 0.7, rtol=1e-14)
+    assert not found[::2, 3].any()
 
 
 def paid(rule: Mechanism) -> Callable[[Epoch], Pay]:

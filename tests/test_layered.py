@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -36,7 +36,8 @@ STAKE = [3, 2, 1]
 WEIGHTS = [[1, 1, 2, 0, 4], [0, 3, 1, 1, 1], [1, 0, 0, 1, 0]]
 SUBNETS = [7, 7, -2, 7, -2]
 
-some = settings(deadline=None, max_examples=20)
+# Without shrinking, which takes minutes, and an epoch is shown by its sizes alone.
+some = settings(deadline=None, max_examples=20, phases=(Phase.reuse, Phase.generate))
 
 
 def shown(subnets: Any = SUBNETS, **facts: Any) -> Epoch:
@@ -127,9 +128,11 @@ def plays(draw: st.DrawFn, length: int = 3) -> list[Epoch]:
 
 PAIRS = (
     "layered",
-    "layered(above=price_share(smoothing=0.1), inside=stake_weighted)",
-    "layered(above=governed(inner=root_vote, suspension=lasting(of=vote(electorate=by_tenure))))",
-    "layered(above=flow_share, inside=governed(inner=dao_vote, suspension=keys(needed=1)))",
+    "layered(above=price_share(smoothing=0.1), inside=price_share)",
+    "layered(above=governed(inner=root_vote, suspension=override(of=lasting(of=vote("
+    "electorate=by_tenure)))))",
+    "layered(above=flow_share, inside=governed(inner=dao_vote, suspension=override(of=vote("
+    "electorate=by_tenure(full=60)))))",
 )
 
 

@@ -23,6 +23,7 @@ FULL = Case(
     orders=((1, 0), (0, -1)),
     flows=((0, -7), (0, 0), (1, 0)),
     tenure=(0, 2, 100),
+    subnets=(4, 1),
     validators=(1, 2),
     miners=(1,),
     reports=((0, 4), (1, 1)),

@@ -210,12 +210,12 @@ def test_words_are_one_line_that_names_all_there_is(case: Case) -> None:
     assert [it.split()[0] for it in words.split("; ")] == [it for it in ORDER if it in told]
 
 
-ORDER = ["stake", "reports", "votes", "seats", "orders", "flows", "tenure"]
+ORDER = ["stake", "reports", "votes", "seats", "orders", "flows", "tenure", "subnets"]
 
 
 def test_words_tell_a_case_as_one_would_write_it() -> None:
     assert PLAIN.words() == "stake 3 1; reports 1 0 2 | 0 0 0"
     assert FULL.words() == (
         "stake 5 0 2; reports 1 0 | 0 0 | 3 4; votes 1 0 | 0 -1 | 0 0; seats 2 0; "
-        "orders 1 0 | 0 -1; flows 0 -7 | 0 0 | 1 0; tenure 0 2 100"
+        "orders 1 0 | 0 -1; flows 0 -7 | 0 0 | 1 0; tenure 0 2 100; subnets 4 1"
     )

@@ -266,8 +266,9 @@ def _with_miners(world: World, weights: FloatArray, count: int) -> World:
 
 
 def _joined(subnets: IntArray, own: IntArray, count: int) -> IntArray:
-    """Register more miners in the subnet of the first own one."""
-    return np.append(subnets, np.repeat(subnets[own[0]], count))
+    """Register more miners in the subnet of the first own one; without one, in the first."""
+    home = subnets[own[0]] if own.size else subnets[0]
+    return np.append(subnets, np.repeat(home, count))
 
 
 def _rows(array: AnyArray | None, copied: AnyArray) -> AnyArray | None:

@@ -188,11 +188,13 @@ def _fewest(trials: Sequence[Trial], through: Sequence[Channel], most: int, seat
 
     One member more does no less harm, so the largest are tried first: mostly nobody cuts off.
     """
-    worst = max(_tried(trials, through, most, seats), key=lambda cut: cut.lost)
-    if worst.number is None:
-        return worst
-    smaller = (it for size in range(1, most) for it in _tried(trials, through, size, seats))
-    return next((it for it in smaller if it.number is not None), worst)
+    largest = []
+    for cut in _tried(trials, through, most, seats):
+        largest.append(cut)
+        if cut.number is not None:
+            smaller = (it for size in range(1, most) for it in _tried(trials, through, size, seats))
+            return next((it for it in smaller if it.number is not None), cut)
+    return max(largest, key=lambda it: it.lost)
 
 
 def _tried(

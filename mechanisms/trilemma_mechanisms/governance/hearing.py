@@ -31,7 +31,8 @@ class Docket(NamedTuple):
 class Review:
     """What one body approves is scheduled, and a panel's support moves the date.
 
-    Net support p, as a part of what decides at once, moves it by c = 1 - (1 - p)**3: to
+    It takes effect in one epoch: `lasting` makes it last. An approval that stands is scheduled
+    again. Net support p, as a part of what decides at once, moves it by c = 1 - (1 - p)**3: to
     `delay * (1 - c)` where support leads, and towards `longest` where rejection does. Source:
     opentensor/subtensor, branch governance-wiring, docs/governance/README.md: three of a
     triumvirate propose, two decide; 16 of economic and 16 of building weight review.
