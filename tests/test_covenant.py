@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from trilemma import load
-from trilemma.cutoff import CHANNELS, MIX, cutoff
+from trilemma.cutoff import CHANNELS, MIX, Terms, cutoff
 from trilemma.errors import UsageError
 from trilemma.incidents import INCIDENTS, Incident, ask, covenant_2026, prices
 from trilemma.incidents.covenant_2026 import (
@@ -31,8 +31,9 @@ BESIDE = "governed(inner=root_vote, suspension=vote(electorate=by_identity, of='
 
 @cache
 def answer() -> Incident:
-    """Return the answer at three shares of the founder's, and without a search."""
+    """Return the answer for ten days, at three shares of the founder's, and without a search."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(covenant_2026, "TERMS", Terms(epochs=10, warm_up=4))
         patch.setattr(covenant_2026, "SHARES", (0.05, 0.3, 0.6))
         patch.setattr(prices, "EVALUATIONS", 0)
         return ask("covenant-2026", [BESIDE])
