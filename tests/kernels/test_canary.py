@@ -19,6 +19,8 @@ import pytest
 
 from trilemma import kernels
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, VALIDATORS, MINERS = 32, 64, 256
 ROUNDS = 20
 PLAIN = kernels.Settings(3, 1.0, 0.1, False, 0.7, 0.9, 10.0)

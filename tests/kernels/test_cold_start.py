@@ -15,6 +15,8 @@ import pytest
 
 from tests.data import ROOT
 
+pytestmark = pytest.mark.slow
+
 EPOCH = """
 import json
 from trilemma import Epoch, load

@@ -14,6 +14,8 @@ import pytest
 
 from tests.data import ROOT
 
+pytestmark = pytest.mark.slow
+
 Counts = dict[str, dict[str, int]]
 
 BEFORE = """
