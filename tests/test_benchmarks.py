@@ -16,6 +16,8 @@ from tests.data import ROOT
 MINE = """
 import numpy as np
 
+pytestmark = pytest.mark.slow
+
 class Mine:
     def __call__(self, epoch):
         return np.full(epoch.weights.shape[1], 1 / epoch.weights.shape[1])

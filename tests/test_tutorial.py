@@ -11,6 +11,8 @@ from docs.tutorial import BLOCK, PAGE, Walk
 from tests.test_packaging import ran
 from trilemma.scaffold import write_mechanism
 
+pytestmark = pytest.mark.slow
+
 NUMBER = re.compile(r"\d*\.?\d+")
 
 
