@@ -13,10 +13,10 @@ from benchmarks.measuring.goals import GOALS, Found, Goal
 from benchmarks.ratios import GROUPS, Entry, entry_of, table
 from tests.data import ROOT
 
+pytestmark = pytest.mark.slow
+
 MINE = """
 import numpy as np
-
-pytestmark = pytest.mark.slow
 
 class Mine:
     def __call__(self, epoch):
