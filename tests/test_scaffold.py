@@ -70,11 +70,13 @@ def test_what_is_written_is_linted_formatted_and_without_blanks(name: str, tmp_p
     ran("-m", "ruff", "format", "--check", ".", cwd=project)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass_as_they_are(tmp_path: Path) -> None:
     project, _ = write_mechanism("my_rule", tmp_path)
     ran("-m", "pytest", "-W", "error", cwd=project)
 
 
+@pytest.mark.slow
 def test_its_own_tests_fail_where_the_rule_is_wrong(tmp_path: Path) -> None:
     project, _ = write_mechanism("my_rule", tmp_path)
     code = project / "src/my_rule/__init__.py"
@@ -203,6 +205,7 @@ def environment(folder: Path, wheels: list[Path]) -> Path:
     return python
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 def test_from_our_wheel_a_new_package_is_installed_listed_checked_and_compared(
     tmp_path: Path,
