@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from trilemma import registry
 from trilemma.cli import app
+from trilemma.cli.shell import complaints
 from trilemma.executor import CAN_FORK
 
 SMALL = ("--validators=14", "--miners=20", "--worlds=3", "--identities=4", "--evaluations=40")
@@ -496,6 +498,24 @@ def cells() -> dict[Path, int]:
         for path in Path("run/cells").glob("*/[0-9]*.npz")
         if not path.stem.endswith(("-found", "-replayed"))
     }
+
+
+def _broken_by(error: BaseException) -> None:
+    try:
+        raise error
+    finally:
+        raise ValueError("the archive is open")  # as zipfile does, whatever it was closed for
+
+
+def test_an_interruption_counts_as_one_whatever_a_library_makes_of_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as left, complaints():
+        _broken_by(KeyboardInterrupt())
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err.startswith("trilemma: interrupted")
+    with pytest.raises(ValueError, match="open"), complaints():
+        _broken_by(OSError())
 
 
 COMPARE = ("compare", *QUICK, "--worlds=3", "--evaluations=20")

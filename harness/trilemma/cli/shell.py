@@ -134,9 +134,18 @@ def complaints() -> Iterator[None]:
     except TrilemmaError as error:
         complain(str(error))
         raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if not _interrupted(error):
+            raise
         complain("interrupted; with --out, the same command goes on where this one stopped")
         raise typer.Exit(INTERRUPTED) from error
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Tell whether somebody interrupted; numpy and zipfile make other errors of it on the way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def bar(quiet: bool) -> AbstractContextManager[Progress | None]:
