@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 
 __all__ = ["ATTACKS", "MECHANISMS", "PARTS", "Group", "claimants", "distribution", "registered"]
 
@@ -48,6 +48,11 @@ def claimants(entries: Iterable[EntryPoint]) -> list[str]:
 def distribution(entry: EntryPoint) -> str:
     """Return the distribution that an entry point comes from, with its version."""
     with suppress(Exception):  # its metadata can be missing or broken in many ways
-        if entry.dist and entry.dist.name:
-            return f"{entry.dist.name} {entry.dist.version}"
+        if entry.dist and (told := _told(entry.dist)):
+            return told
     return "a distribution without metadata"
+
+
+@lru_cache  # each look parses a file: a label of composed parts took 38 ms
+def _told(dist: Distribution) -> str:
+    return f"{dist.name} {dist.version}" if dist.name else ""

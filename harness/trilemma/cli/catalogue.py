@@ -27,13 +27,10 @@ def list_(
         if attacks and parts:
             raise UsageError("--attacks and --parts are two lists; ask for one")
         loaded: Mapping[str, object]
-        loaded, broken = (
-            registry.load_attacks()
-            if attacks
-            else registry.load_parts()
-            if parts
-            else registry.load_each()
-        )
+        if parts:
+            loaded, broken = registry.load_parts()
+        else:
+            loaded, broken = registry.load_attacks() if attacks else registry.load_each()
         width = max((len(label) for label in loaded), default=0)
         for label, plugin in loaded.items():
             summary = (plugin.__doc__ or "").strip().split("\n")[0]

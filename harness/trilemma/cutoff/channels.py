@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from trilemma.attacks.moves import order, sell, sequence, shun, vote
-from trilemma.model import World
+from trilemma.model import World, unchanged
 
-__all__ = ["CHANNELS", "MIX", "Channel", "absent", "mixed", "mixes", "opposed"]
+__all__ = ["CHANNELS", "MIX", "OUTSIDERS", "Channel", "mixed", "mixes", "opposed"]
 
 MIX = "mix"
 """The best that all channels do together."""
@@ -47,18 +47,13 @@ def withdraw(world: World) -> World:
     return replace(world, stake=stake)
 
 
-def still(world: World) -> World:
-    """Do nothing."""
-    return world
-
-
 CHANNELS: Mapping[str, Channel] = {
     it.name: it
     for it in (
         _standing("weights", shun),
         _standing("votes", vote),
         _standing("orders", order),
-        Channel("price", sell, still),
+        Channel("price", sell, unchanged),
         _standing("delegation", withdraw),
     )
 }
@@ -88,17 +83,9 @@ def opposed(world: World) -> World:
 
     Every other validator votes against it, and from every seat it orders reinstatement.
     """
-    outsiders = ~np.isin(world.validator_owner, world.adversary)
-    shape = world.weights.shape
-    votes = np.where(outsiders[:, None], np.full(shape, -1, np.int8), np.int8(0))
-    against = np.where(outsiders[world.seats], -1, 0).astype(np.int8)
-    orders = np.repeat(against[:, None], shape[1], axis=1)
-    return replace(world, votes=votes, orders=orders)
+    votes = np.full(world.weights.shape, -1, np.int8)
+    votes[world.own_validators] = 0
+    return replace(world, votes=votes, orders=votes[world.seats])
 
 
-def absent(world: World) -> World:
-    """Return the world in which whoever is no member keeps silent."""
-    return world
-
-
-OUTSIDERS: Mapping[str, Act] = {"opposed": opposed, "absent": absent}
+OUTSIDERS: Mapping[str, Act] = {"opposed": opposed, "absent": unchanged}

@@ -10,16 +10,16 @@ import numpy as np
 
 from trilemma.checks import real, whole
 from trilemma.contract import Pay, call
-from trilemma.cutoff.channels import OUTSIDERS, Channel, still
+from trilemma.cutoff.channels import OUTSIDERS, Channel
 from trilemma.errors import UsageError
-from trilemma.model import FloatArray, Mechanism, World
+from trilemma.model import FloatArray, Mechanism, World, unchanged
 from trilemma.scene import Scene
 from trilemma.specs import meant
 from trilemma.twins import TwinTest, loss
 
 __all__ = ["Course", "Terms", "Trial"]
 
-HONEST = Channel("nothing", still, still)
+HONEST = Channel("nothing", unchanged, unchanged)
 
 
 @dataclass(frozen=True)

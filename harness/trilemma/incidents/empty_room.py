@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trilemma.dynamics import simulate
 from trilemma.incidents.incident import Fact, Incident, Table
 from trilemma.incidents.naming import answers, listed, quoted
-from trilemma.incidents.playing import played
 from trilemma.model import AnyArray, Epoch, FloatArray, IntArray, Mechanism, World
 from trilemma.worlds import Preset, largest
 
@@ -107,26 +107,25 @@ def ask(mechanisms: Iterable[str | Mechanism] | None, seed: int) -> Incident:
 
 def _room(label: str, mechanism: Mechanism, world: World) -> Room:
     ranked = largest(world.stake, HOLDERS)
-    return Room(label, *(_few(label, mechanism, world, it) for it in (ranked, ranked[::-1])))
+    return Room(label, *(_few(mechanism, world, it) for it in (ranked, ranked[::-1])))
 
 
-def _few(label: str, mechanism: Mechanism, world: World, order: IntArray) -> Few:
+def _few(mechanism: Mechanism, world: World, order: IntArray) -> Few:
     """Return how many holders it takes in this order: those first in it vote on miner 1, ..., n."""
     places, miners = np.argsort(order), np.arange(HOLDERS + 1)
     votes = (places[:, None] < miners).astype(np.int8)
-    due = _paid(label, mechanism, world, np.zeros_like(votes))
-    paid = _paid(label, mechanism, world, votes)
+    due = _paid(mechanism, world, np.zeros_like(votes))
+    paid = _paid(mechanism, world, votes)
     cut = np.flatnonzero((due > 0) & (paid <= (1 - CUT) * due) & (miners > 0))
     if not cut.size:
         return Few(None, None)
     return Few(int(cut[0]), float(world.stake[order[: cut[0]]].sum()))
 
 
-def _paid(label: str, mechanism: Mechanism, world: World, votes: AnyArray) -> FloatArray:
+def _paid(mechanism: Mechanism, world: World, votes: AnyArray) -> FloatArray:
     """Return what miners are paid in the last epoch in which these votes stand."""
     epoch = Epoch(world.stake, world.weights, votes=votes)
-    *_, last = played(label, mechanism, [epoch] * EPOCHS)
-    return last.miners
+    return np.asarray(simulate(mechanism, epoch, epochs=EPOCHS).incentive[-1])
 
 
 def _table(found: Mapping[str, Room]) -> Table:

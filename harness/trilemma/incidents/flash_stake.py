@@ -14,9 +14,9 @@ import numpy as np
 
 from trilemma.attacks.moves import arrive, shun, vote
 from trilemma.checks import NOTHING
+from trilemma.dynamics import simulate
 from trilemma.incidents.incident import Fact, Incident, Table
 from trilemma.incidents.naming import answers, listed, quoted
-from trilemma.incidents.playing import played
 from trilemma.model import Mechanism, World, unchanged
 from trilemma.scene import Scene
 from trilemma.worlds import Preset
@@ -121,7 +121,8 @@ def _flash(label: str, mechanism: Mechanism, world: World) -> Flash:
     def paid(move: Move, tenure: float, answer: int) -> float:
         first = move(arrive(_holding(world, BORROWED), tenure)).epoch()
         later = [silent] * (answer - 1) + [opposed] * (EPOCHS - answer)
-        return sum(float(it.miners[target]) for it in played(label, mechanism, [first, *later]))
+        history = simulate(mechanism, [first, *later])
+        return float(history.incentive[:, target].sum())
 
     due = cache(lambda tenure: paid(unchanged, tenure, EPOCHS))
 
