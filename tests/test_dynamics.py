@@ -270,7 +270,7 @@ def test_moving_early_pays_where_bonds_count_what_is_not_yet_agreed() -> None:
 def test_a_network_that_does_not_change_is_refused() -> None:
     network = read([shared(SUBNET)])
     with pytest.raises(DataError, match="holds one epoch"):
-        dynamics(network=replace(network, weights=network.weights[:1]))
+        dynamics(network=replace(network, stake=network.stake[:1], weights=network.weights[:1]))
 
 
 @pytest.mark.parametrize(

@@ -281,11 +281,14 @@ def test_a_changed_value_is_found_by_the_checksum(tmp_path: Path, compression: i
             {"stake": [1, np.nan], "weights": WEIGHTS},
             "stake: expected finite, not negative; got nan",
         ),
-        ({"stake": [1, np.inf], "weights": WEIGHTS}, "got inf at [1]"),
-        ({"stake": [-5, 1], "weights": WEIGHTS}, "got -5 at [0]"),
-        ({"stake": STAKE, "weights": [[0, 0, 1], [0, -0.5, 0]]}, "got -0.5 at [1, 1]"),
+        ({"stake": [1, np.inf], "weights": WEIGHTS}, "got inf at [0, 1]"),
+        ({"stake": [-5, 1], "weights": WEIGHTS}, "got -5 at [0, 0]"),
+        ({"stake": STAKE, "weights": [[0, 0, 1], [0, -0.5, 0]]}, "got -0.5 at [0, 1, 1]"),
         ({"stake": STAKE, "weights": np.full((9, 2, 3), np.nan)}, "got nan at [0, 0, 0]"),
-        ({"stake": STAKE, "weights": np.full((2, 3), -np.inf, np.float16)}, "got -inf at [0, 0]"),
+        (
+            {"stake": STAKE, "weights": np.full((2, 3), -np.inf, np.float16)},
+            "got -inf at [0, 0, 0]",
+        ),
     ],
 )
 def test_arrays_that_are_no_network_are_refused(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from trilemma.errors import DataError, UsageError
 from trilemma.importers import edges, npz
-from trilemma.model import AnyArray
+from trilemma.importers.network import Network
 
 __all__ = ["Network", "read"]
 
@@ -17,46 +16,6 @@ FORMATS = (
     "or two CSV files with the columns from,to,value and id,stake"
 )
 HEAD = 4096  # bytes that tell the format
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Network:
-    """What a file says about a network, epoch by epoch; nothing is scaled or left out.
-
-    Parameters
-    ----------
-    name : str
-        The file's name, without its folder.
-    stake : ndarray, shape (epochs, n)
-        int64 or float64, finite, not negative, in the file's unit.
-    weights : ndarray, shape (epochs, n, m)
-        Real numbers of the type they are stored in, finite, not negative.
-    """
-
-    name: str
-    stake: AnyArray
-    weights: AnyArray
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs."""
-        return int(self.weights.shape[0])
-
-    @property
-    def validators(self) -> int:
-        """Number of validators, silent ones too."""
-        return int(self.weights.shape[1])
-
-    @property
-    def miners(self) -> int:
-        """Number of miners, those without any weight too."""
-        return int(self.weights.shape[2])
-
-    def __repr__(self) -> str:
-        return (
-            f"Network({self.name}: {self.epochs} epochs, "
-            f"{self.validators} validators, {self.miners} miners)"
-        )
 
 
 def read(paths: Sequence[Path | str]) -> Network:
@@ -92,13 +51,13 @@ def _read(paths: list[Path]) -> Network:
     archives = [path for path in paths if _is_archive(path)]
     if not archives:
         links, stakes = edges.pair(paths)
-        return Network(links.name, *edges.read(links, stakes))
+        return edges.read(links, stakes)
     if len(paths) > 1:
         raise DataError(
             f"{archives[0].name}: an .npz is a whole network; give it alone, not as one of "
             f"{len(paths)} files"
         )
-    return Network(paths[0].name, *npz.read(paths[0]))
+    return npz.read(paths[0])
 
 
 def _is_archive(path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 
 from trilemma.errors import DataError
+from trilemma.importers.network import Network
 from trilemma.importers.npz import MOST_NUMBERS
 from trilemma.model import AnyArray
 
@@ -62,8 +63,8 @@ def pair(paths: Sequence[Path]) -> tuple[Path, Path]:
     return found[EDGES], found[STAKES]
 
 
-def read(edges: Path, stakes: Path) -> tuple[AnyArray, AnyArray]:
-    """Read stake (1, n), int64 if all are whole, and weights (1, n, m).
+def read(edges: Path, stakes: Path) -> Network:
+    """Read a network of one epoch; its stake is int64 if all are whole.
 
     Validators are the ids of the stakes file, in its order; miners are the ids in `to`, in the
     order of their first appearance. What no edge says is 0.
@@ -74,7 +75,15 @@ def read(edges: Path, stakes: Path) -> tuple[AnyArray, AnyArray]:
         With file and line, if a row is malformed or repeated, or names an unknown validator.
     """
     held = _stakes(stakes)
-    return _stake_array(list(held.values())), _weights(edges, list(held), stakes.name)
+    validators = list(held)
+    miners, weights = _weights(edges, validators, stakes.name)
+    return Network(
+        edges.name,
+        _stake_array(list(held.values())),
+        weights,
+        validator_names=tuple(validators),
+        miner_names=tuple(miners),
+    )
 
 
 def _stakes(path: Path) -> dict[str, int | float]:
@@ -93,7 +102,7 @@ def _stake_array(stakes: list[int | float]) -> AnyArray:
     return np.array([stakes], np.int64 if whole else np.float64)
 
 
-def _weights(path: Path, validators: list[str], stakes: str) -> AnyArray:
+def _weights(path: Path, validators: list[str], stakes: str) -> tuple[list[str], AnyArray]:
     rows = {identity: row for row, identity in enumerate(validators)}
     miners: dict[str, int] = {}
     cells = array("d")  # one miner after the other
@@ -121,7 +130,7 @@ def _weights(path: Path, validators: list[str], stakes: str) -> AnyArray:
     if not miners:
         raise DataError(f"{path.name}: no rows; expected an edge from,to,value on each")
     said = np.frombuffer(cells).reshape(1, len(miners), len(rows)).transpose(0, 2, 1)
-    return np.maximum(said, 0.0, order="C")
+    return list(miners), np.maximum(said, 0.0, order="C")
 
 
 def _number(place: str, text: str) -> int | float:

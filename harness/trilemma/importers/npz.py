@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from trilemma.errors import DataError
+from trilemma.importers.network import Network
 from trilemma.model import AnyArray
 
 __all__ = ["MAGIC", "MOST_NUMBERS", "read"]
@@ -31,8 +32,8 @@ class _Header(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def read(path: Path) -> tuple[AnyArray, AnyArray]:
-    """Read stake (epochs, n) and weights (epochs, n, m), both read-only.
+def read(path: Path) -> Network:
+    """Read a network from an archive.
 
     The file holds `stake`, shape (n,) or (epochs, n), and `weights`, shape (n, m) or
     (epochs, n, m), of any real type or bool; other arrays are ignored. Headers are checked
@@ -46,7 +47,7 @@ def read(path: Path) -> tuple[AnyArray, AnyArray]:
     try:
         # numpy's remarks on odd headers would be further lines on the user's screen
         with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(path) as archive:
-            return _arrays(archive)
+            return Network(path.name, *_arrays(archive))
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from error
     # a hostile archive makes zipfile, zlib, struct, tokenize and numpy raise nearly anything
@@ -116,14 +117,4 @@ def _load(archive: zipfile.ZipFile, header: _Header) -> AnyArray:
         # reading past the end also makes zipfile compare the checksum
         if member.read(1):
             raise DataError(f"{name}: more bytes than shape {shape} of {dtype.name} needs")
-    _check_values(name, array)
     return array.astype(dtype.newbyteorder("="), copy=False)
-
-
-def _check_values(name: str, array: AnyArray) -> None:
-    # the smallest and the largest show every fault: a NaN is both
-    for place in (array.argmin(), array.argmax()):
-        value = array.flat[place]
-        if not 0 <= float(value) < math.inf:
-            where = [int(i) for i in np.unravel_index(place, array.shape)]
-            raise DataError(f"{name}: expected finite, not negative; got {value} at {where}")
