@@ -14,7 +14,7 @@ from trilemma.dynamics import Step, dynamics
 from trilemma.dynamics.scenarios import copying, drifting, moving, recorded
 from trilemma.dynamics.simulation import Scene
 from trilemma.errors import DataError, PluginError, UsageError
-from trilemma.importers import read
+from trilemma.importers import Network, read
 from trilemma.model import Epoch, Play, Rewards, World
 from trilemma.worlds import Preset
 
@@ -270,7 +270,7 @@ def test_moving_early_pays_where_bonds_count_what_is_not_yet_agreed() -> None:
 def test_a_network_that_does_not_change_is_refused() -> None:
     network = read([shared(SUBNET)])
     with pytest.raises(DataError, match="holds one epoch"):
-        dynamics(network=replace(network, stake=network.stake[:1], weights=network.weights[:1]))
+        dynamics(network=Network("one.npz", network.stake[:1], network.weights[:1]))
 
 
 @pytest.mark.parametrize(

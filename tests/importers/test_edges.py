@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trilemma.errors import DataError
-from trilemma.importers import Network, edges, read
+from trilemma.importers import Network, edges, limits, read
 
 EDGES = "from,to,value\nann,x,2\nbob,y,0.5\nann,y,3\n"
 STAKES = "id,stake\nbob,10\neve,0\nann,7\n"
@@ -165,6 +165,44 @@ def test_an_archive_among_the_files_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", stake=[1], weights=[[1]])
     links, _ = written(tmp_path)
     assert "an .npz is a whole network" in refused([tmp_path / "a.npz", links])
+
+
+def test_local_trust_and_pre_trust_are_edges_and_stakes(tmp_path: Path) -> None:
+    links = "i,j,v\nann,x,2\nbob,y,0.5\nann,y,3\n"
+    check_small(read(written(tmp_path, links, "i,v\nbob,10\neve,0\nann,7\n")))
+    check_small(read(written(tmp_path, links, STAKES)))
+
+
+def test_who_has_no_pre_trust_has_no_stake(tmp_path: Path) -> None:
+    links = "v,i,j\n2,ann,x\n1,zoe,x\n3,zoe,y\n"
+    network = read(written(tmp_path, links, "i,v\nann,7\n"))
+    assert network.validator_names == ("ann", "zoe")
+    assert network.stake.tolist() == [[7, 0]]
+    assert network.weights.tolist() == [[[2, 0], [1, 3]]]
+
+
+def test_local_trust_alone_is_refused_with_the_way_to_pass_both(tmp_path: Path) -> None:
+    links, stakes = written(tmp_path, "i,j,v\nann,x,2\n", "i,v\nann,2\n")
+    assert "the file of stakes (id,stake) is missing" in refused([links])
+    assert "the file of edges (from,to,value) is missing" in refused([stakes])
+
+
+def test_a_few_lines_that_would_fill_the_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = written(tmp_path)
+    monkeypatch.setattr(limits, "FREE_GROWTH", 8 * 6)
+    check_small(read(paths))
+    monkeypatch.setattr(limits, "FREE_GROWTH", 8 * 6 - 1)
+    monkeypatch.setattr(limits, "MOST_GROWTH", 0)
+    assert "3 validators by 2 miners: 68 bytes would unfold to 48, as those of a" in refused(paths)
+
+
+def test_too_many_ids_are_refused_at_the_line_that_adds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges, "MOST_IDS", 2)
+    assert refused(written(tmp_path)).startswith("stakes.csv:4: too large; at most 2 ids")
 
 
 FAULTY_EDGES = {

@@ -7,6 +7,7 @@ import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hypothesis.extra import numpy as stn
 
 from tests.data import shared
 from trilemma.errors import DataError, UsageError
-from trilemma.importers import Network, npz, read
+from trilemma.importers import Network, limits, npz, read
 
 STAKE = np.array([3, 1])
 WEIGHTS = np.array([[1, 0, 2], [0, 0, 5]], np.uint16)
@@ -126,8 +127,20 @@ def test_the_real_subnet_is_read_as_it_is_stored() -> None:
     assert network.weights.shape == (100, 256, 256)
     assert network.weights.dtype == np.uint16
     assert network.stake.shape == (100, 256)
+    assert network.blocks is not None
+    assert network.blocks[[0, -1]].tolist() == [3600000, 3635640]
+    assert network.permits is not None
+    assert network.permits.sum(axis=1).max() == 64
     assert repr(network) == "Network(sn31_dense.npz: 100 epochs, 256 validators, 256 miners)"
     assert peak < 20e6  # the weights alone would be 52 MB as float64
+
+
+def test_the_stakes_of_a_real_network_without_weights_are_refused() -> None:
+    message = refused(shared("networks/commune-2023-12/commune_netuid0_stake.npz"))
+    assert message == (
+        "commune_netuid0_stake.npz: no array 'weights'; expected stake and weights, found "
+        "['stake', 'ip_cluster']"
+    )
 
 
 def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
@@ -136,7 +149,7 @@ def test_the_content_decides_and_not_the_suffix(tmp_path: Path) -> None:
 
 
 def test_other_arrays_are_ignored_even_if_they_are_pickles(tmp_path: Path) -> None:
-    others: dict[str, Any] = {"blocks": np.arange(9), "names": np.array([{}, None])}
+    others: dict[str, Any] = {"rewards": np.arange(9), "names": np.array([{}, None])}
     assert read([saved(tmp_path, stake=STAKE, weights=WEIGHTS, **others)]).miners == 3
 
 
@@ -146,9 +159,9 @@ def test_a_header_that_python_2_wrote_is_read_in_silence(tmp_path: Path) -> None
     np.testing.assert_array_equal(network.weights[0], WEIGHTS)
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_link_is_refused_because_it_may_lead_anywhere(tmp_path: Path) -> None:
     (tmp_path / "link.npz").symlink_to(saved(tmp_path, stake=STAKE, weights=WEIGHTS))
-    assert read([tmp_path / "link.npz"]).name == "link.npz"
+    assert "a symbolic link, which is not followed" in refused(tmp_path / "link.npz")
 
 
 def test_asking_for_no_file_is_a_wrong_use() -> None:
@@ -156,9 +169,9 @@ def test_asking_for_no_file_is_a_wrong_use() -> None:
         read([])
 
 
-def test_an_archive_is_given_alone(tmp_path: Path) -> None:
+def test_archives_without_blocks_are_given_alone(tmp_path: Path) -> None:
     path = saved(tmp_path, stake=STAKE, weights=WEIGHTS)
-    with pytest.raises(DataError, match=r"^network\.npz: an \.npz is a whole network"):
+    with pytest.raises(DataError, match=r"^network\.npz: does not tell its blocks"):
         read([path, path])
 
 
@@ -178,7 +191,7 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
 
 def test_a_link_in_a_circle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.npz").symlink_to(tmp_path / "a.npz")
-    assert "no such file" in refused(tmp_path / "a.npz")
+    assert "a symbolic link" in refused(tmp_path / "a.npz")
 
 
 def test_an_unreadable_file_is_refused_with_the_reason(
@@ -205,8 +218,8 @@ def test_a_name_cannot_break_the_line_or_steer_the_terminal(tmp_path: Path) -> N
         (b"", "an empty file; expected an .npz with the arrays stake and weights, or two CSV"),
         (b"\x00\x01\x02\x03" * 2000, "an unknown format; expected an .npz"),
         (npy_bytes(WEIGHTS), "an unknown format; expected an .npz"),
-        (b'{"stake": [1, 2]}', "an unknown format; expected an .npz"),
-        (b"\x80\x04\x95\x00pickle", "an unknown format; expected an .npz"),
+        (b'{"stake": [1, 2]}', "JSON of ['stake']; expected what `btcli --json query weights"),
+        (b"\x80\x04\x95\x00pickle", "a broken pickle (byte 2: too few bytes); save it again"),
         (b"PK\x03\x04" + b"\x00" * 500, "a broken archive (BadZipFile: "),
     ],
     ids=["empty", "junk", "npy", "json", "pickle", "zip magic only"],
@@ -295,6 +308,156 @@ def test_arrays_that_are_no_network_are_refused(
     tmp_path: Path, arrays: dict[str, Any], reason: str
 ) -> None:
     assert reason in refused(saved(tmp_path, **arrays))
+
+
+# --- every other field ----------------------------------------------------------------------------
+
+EVERYTHING: dict[str, Any] = {
+    "netuid": np.int16(3),
+    "blocks": np.array([7], np.uint32),
+    "permits": np.array([[True, False]]),
+    "last_update": np.array([[5, 0]]),
+    "registered": np.array([[1, 2, 3]]),
+    "bonds": np.array([[[0.5, 0, 0], [0, 1, 0]]]),
+    "validator_names": np.array(["ann", "bob"]),
+    "miner_names": np.array(["x", "y", "żółw"]),
+    "validator_owners": np.array([0, 1]),
+    "miner_owners": np.array([1, 1, 2]),
+}
+
+
+def test_every_field_of_a_network_is_read_under_its_name(tmp_path: Path) -> None:
+    network = read([saved(tmp_path, stake=STAKE, weights=WEIGHTS, **EVERYTHING)])
+    assert network.netuid == 3
+    assert network.miner_names == ("x", "y", "żółw")
+    for name in ("blocks", "permits", "last_update", "registered", "bonds", "miner_owners"):
+        np.testing.assert_array_equal(getattr(network, name), EVERYTHING[name])
+    assert network.blocks is not None
+    assert network.blocks.dtype == np.int64
+
+
+def test_one_epoch_may_lack_its_axis(tmp_path: Path) -> None:
+    others = {**EVERYTHING, "blocks": 7, "permits": [True, False], "bonds": WEIGHTS}
+    network = read([saved(tmp_path, stake=STAKE, weights=WEIGHTS, **others)])
+    assert network.blocks is not None
+    assert network.blocks.tolist() == [7]
+    assert network.permits is not None
+    assert network.permits.tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(
+    ("field", "array", "reason"),
+    [
+        ("blocks", np.arange(9), "blocks: expected shape (1,), got (9,); an array by that name is"),
+        ("blocks", [7.5], "blocks: expected whole numbers, got float64"),
+        ("blocks", [2**63], "blocks: a number of 2**63 or more"),
+        ("blocks", [-1], "blocks: expected finite, not negative; got -1"),
+        ("blocks", np.array([None]), "blocks: pickled objects, which are never loaded"),
+        ("netuid", [1, 2], "netuid: expected shape (), got (2,)"),
+        ("permits", [[1, 0]], "permits: expected bool, got int64"),
+        ("permits", [[True, False, True]], "permits: expected shape (1, 2), got (1, 3)"),
+        ("registered", [[1, 2]], "registered: expected shape (1, 3), got (1, 2)"),
+        ("bonds", [[[-1, 0, 0], [0, 0, 0]]], "bonds: expected finite, not negative; got -1"),
+        ("validator_names", [1, 2], "validator_names: expected text, got int64"),
+        ("validator_names", [["a", "b"]], "validator_names: expected shape (2,), got (1, 2)"),
+        ("miner_names", ["x", "y", "x"], "miner_names: 'x' a second time"),
+    ],
+)
+def test_a_field_of_another_shape_or_type_is_refused(
+    tmp_path: Path, field: str, array: Any, reason: str
+) -> None:
+    others = {**EVERYTHING, field: array}
+    assert reason in refused(saved(tmp_path, stake=STAKE, weights=WEIGHTS, **others))
+
+
+NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
+
+
+@st.composite
+def whole_networks(draw: st.DrawFn) -> Network:
+    stake, weights = draw(networks())
+    shape = (1, *weights.shape)[-3:]
+    t, n, m = shape
+    weights = weights.astype(weights.dtype.newbyteorder("=")).reshape(shape)
+
+    def maybe(dtype: Any, shape: tuple[int, ...]) -> Any:
+        elements = None if dtype is np.bool_ else st.integers(0, 2**63 - 1)
+        return draw(st.none() | stn.arrays(dtype, shape, elements=elements))
+
+    def names(count: int) -> tuple[str, ...]:
+        exact = st.lists(NAME, min_size=count, max_size=count, unique=True)
+        return tuple(draw(st.just([]) | exact))
+
+    return Network(
+        "network.npz",
+        np.broadcast_to(stake.astype(np.float64), (t, n)),
+        weights,
+        netuid=draw(st.none() | st.integers(0, 2**63 - 1)),
+        blocks=maybe(np.int64, (t,)),
+        permits=maybe(np.bool_, (t, n)),
+        last_update=maybe(np.int64, (t, n)),
+        registered=maybe(np.int64, (t, m)),
+        bonds=draw(st.none() | st.just(weights)),
+        validator_names=names(n),
+        miner_names=names(m),
+        validator_owners=maybe(np.int64, (n,)),
+        miner_owners=maybe(np.int64, (m,)),
+    )
+
+
+def check_equal(one: Network, other: Network) -> None:
+    for field in fields(Network):
+        left, right = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(left, np.ndarray):
+            assert left.dtype == right.dtype, field.name
+            np.testing.assert_array_equal(left, right, field.name)
+        else:
+            assert left == right, field.name
+
+
+@given(whole_networks())
+@settings(deadline=None)
+def test_what_is_written_is_read_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, network: Network
+) -> None:
+    path = tmp_path_factory.mktemp("npz") / "network.npz"
+    npz.write(network, path)
+    check_equal(read([path]), network)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_same_network_is_written_in_the_same_bytes(tmp_path: Path) -> None:
+    network = read([saved(tmp_path, stake=STAKE, weights=WEIGHTS, **EVERYTHING)])
+    npz.write(network, tmp_path / "a.npz")
+    npz.write(network, tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, stake=STAKE, weights=WEIGHTS)
+    network, old = read([path]), path.read_bytes()
+
+    def full(file: Any, **_: Any) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left"):
+        npz.write(network, path)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("a\0", "ends in a NUL"), ("a" * 2**26, "letters")])
+def test_names_that_an_archive_would_not_keep_are_not_written(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    network = Network("x", STAKE[None], WEIGHTS[None], validator_names=(name, "b"))
+    with pytest.raises(DataError, match=reason):
+        npz.write(network, tmp_path / "network.npz")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_zip_without_arrays_is_refused(tmp_path: Path) -> None:
@@ -414,7 +577,7 @@ def test_the_largest_size_is_a_matter_of_numbers_and_not_of_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(tmp_path, stake=STAKE, weights=WEIGHTS)
-    monkeypatch.setattr(npz, "MOST_NUMBERS", WEIGHTS.size)
+    monkeypatch.setattr(limits, "MOST_NUMBERS", WEIGHTS.size)
     assert read([path]).miners == 3
-    monkeypatch.setattr(npz, "MOST_NUMBERS", WEIGHTS.size - 1)
+    monkeypatch.setattr(limits, "MOST_NUMBERS", WEIGHTS.size - 1)
     assert "shape (2, 3) is too large; at most 5 numbers are read" in refused(path)

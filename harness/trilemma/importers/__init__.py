@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from trilemma.errors import DataError, UsageError
-from trilemma.importers import edges, npz
+from trilemma.importers import backtest, btcli, edges, npz, saved, votes
+from trilemma.importers.joined import join
 from trilemma.importers.network import Network
+from trilemma.importers.paths import check, check_size, head, printable
+from trilemma.importers.summary import facts, summary
 
-__all__ = ["Network", "read"]
+__all__ = ["Network", "facts", "read", "summary"]
 
 FORMATS = (
     "an .npz with the arrays stake and weights, "
-    "or two CSV files with the columns from,to,value and id,stake"
+    "or two CSV files with the columns from,to,value and id,stake (or i,j,v and i,v), "
+    "a .pt of the bittensor SDK or of a simulation (S and W), "
+    "JSON of btcli (weights and metagraph) or of votes (allocations), or a MessagePack backtest"
 )
-HEAD = 4096  # bytes that tell the format
+# the first that recognises a file reads it; what is not special about a format comes last
+WHOLE = (saved, npz, votes, backtest)  # a file is a network of its own
+PARTS = (btcli, edges)  # several files are one network
 
 
 def read(paths: Sequence[Path | str]) -> Network:
@@ -24,11 +32,13 @@ def read(paths: Sequence[Path | str]) -> Network:
     Parameters
     ----------
     paths : sequence of path
-        One `.npz`, or the CSV files of edges and of stakes in any order. Suffixes do not matter.
+        One file that holds a whole network, several such of one subnet at different blocks, or
+        the files that make up one network, in any order. Suffixes do not matter.
 
     Returns
     -------
     Network
+        With several whole files, the epochs in the order of their blocks; see `joined.join`.
 
     Raises
     ------
@@ -42,37 +52,41 @@ def read(paths: Sequence[Path | str]) -> Network:
     try:
         return _read([Path(path) for path in paths])
     except DataError as error:
-        raise DataError(_one_line(str(error))) from error
+        raise DataError(printable(str(error))) from error
     except OSError as error:
-        raise DataError(_one_line(f"{error.filename or paths[0]}: {error.strerror}")) from error
+        raise DataError(printable(f"{error.filename or paths[0]}: {error.strerror}")) from error
 
 
 def _read(paths: list[Path]) -> Network:
-    archives = [path for path in paths if _is_archive(path)]
-    if not archives:
-        links, stakes = edges.pair(paths)
-        return edges.read(links, stakes)
-    if len(paths) > 1:
-        raise DataError(
-            f"{archives[0].name}: an .npz is a whole network; give it alone, not as one of "
-            f"{len(paths)} files"
-        )
-    return npz.read(paths[0])
+    readers = [_reader(path) for path in paths]
+    first = readers[0]
+    if all(reader in WHOLE for reader in readers):
+        return join([_whole(reader, path) for reader, path in zip(readers, paths, strict=True)])
+    for reader, path in zip(readers, paths, strict=True):
+        if reader in WHOLE:
+            raise DataError(f"{path.name}: {reader.WHAT} is a whole network; give it alone")
+        if reader is not first:
+            raise DataError(f"{path.name}: of another format than {paths[0].name}; give one format")
+    network: Network = first.read(paths)
+    return network
 
 
-def _is_archive(path: Path) -> bool:
-    """Tell a zip archive from a CSV file by its first bytes; refuse everything else."""
-    if not path.is_file():
-        found = "not a regular file" if path.exists() else "no such file"
-        raise DataError(f"{path}: {found}; expected {FORMATS}")
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    if not head.startswith(npz.MAGIC) and not edges.recognises(head):
-        found = "an unknown format" if head else "an empty file"
-        raise DataError(f"{path.name}: {found}; expected {FORMATS}")
-    return head.startswith(npz.MAGIC)
+def _reader(path: Path) -> ModuleType:
+    """Return the module that reads files which begin as this one does."""
+    check(path, FORMATS)
+    start = head(path)
+    if not npz.recognises(start):  # what is in an archive has limits of its own
+        check_size(path)
+    for reader in WHOLE + PARTS:
+        if reader.recognises(start):
+            return reader
+    found = "an unknown format" if start else "an empty file"
+    raise DataError(f"{path.name}: {found}; expected {FORMATS}")
 
 
-def _one_line(message: str) -> str:
-    """Return the message without what would break the line or steer a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in message)
+def _whole(reader: ModuleType, path: Path) -> Network:
+    try:
+        network: Network = reader.read(path)
+    except DataError as error:
+        raise DataError(f"{path.name}: {error}") from error
+    return network

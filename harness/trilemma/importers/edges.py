@@ -1,99 +1,105 @@
-"""Networks kept as two CSV files: edges `from,to,value` and stakes `id,stake`."""
+"""Networks kept as two CSV files: edges (from,to,value or i,j,v) and stakes (id,stake or i,v)."""
 
 from __future__ import annotations
 
 import csv
 import math
 from array import array
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence, Sized
 from contextlib import closing
 from pathlib import Path
 from reprlib import repr as short
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 
 from trilemma.errors import DataError
+from trilemma.importers.limits import MOST_NUMBERS, check_growth
 from trilemma.importers.network import Network
-from trilemma.importers.npz import MOST_NUMBERS
 from trilemma.model import AnyArray
 
-__all__ = ["pair", "read", "recognises"]
+__all__ = ["read", "recognises"]
 
 Record: TypeAlias = tuple[str, list[str]]  # `file:line`, fields
 
 EDGES = ("from", "to", "value")
 STAKES = ("id", "stake")
-KINDS = {EDGES: "edges", STAKES: "stakes"}
+# local trust and pre-trust of EigenTrust; who has no pre-trust is left out of its file
+TRUST = ("i", "j", "v")
+PRETRUST = ("i", "v")
+KINDS = {EDGES: "edges", STAKES: "stakes", TRUST: "edges", PRETRUST: "stakes"}
 LONGEST_LINE = 2**16  # bytes
+MOST_IDS = 2**20  # a million short ones take 200 MB
 SHOWN = 80  # letters of a field that a message shows
-UNSAID = -1.0
+
+
+class _File(NamedTuple):
+    path: Path
+    columns: tuple[str, ...]
 
 
 def recognises(head: bytes) -> bool:
-    """Tell whether a file with these first bytes names one of our columns in its first line."""
+    """Tell whether a file with these first bytes names our columns in its first line."""
     line = head.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf")
     names = {field.strip(b'" \r').decode("latin-1") for field in line.split(b",")}
-    return not names.isdisjoint(EDGES + STAKES)
+    return not names.isdisjoint(EDGES + STAKES) or names in (set(TRUST), set(PRETRUST))
 
 
-def pair(paths: Sequence[Path]) -> tuple[Path, Path]:
-    """Return the file of edges and the file of stakes, told apart by their headers.
-
-    Raises
-    ------
-    DataError
-        Unless there is exactly one of each.
-    """
-    found: dict[tuple[str, ...], Path] = {}
-    for path in paths:
-        columns = _columns(path)
-        if columns in found:
-            raise DataError(
-                f"{path.name}: a second file of {KINDS[columns]}, after "
-                f"{found[columns].name}; pass one file of edges and one of stakes"
-            )
-        found[columns] = path
-    for columns, kind in KINDS.items():
-        if columns not in found:
-            raise DataError(
-                f"{paths[0].name}: the file of {kind} ({','.join(columns)}) is missing; "
-                "pass both: --network edges.csv --network stakes.csv"
-            )
-    return found[EDGES], found[STAKES]
-
-
-def read(edges: Path, stakes: Path) -> Network:
+def read(paths: Sequence[Path]) -> Network:
     """Read a network of one epoch; its stake is int64 if all are whole.
 
     Validators are the ids of the stakes file, in its order; miners are the ids in `to`, in the
-    order of their first appearance. What no edge says is 0.
+    order of their first appearance. What no edge says is 0. Who is in `i` of local trust, but
+    not of pre-trust, is a validator with stake 0.
 
     Raises
     ------
     DataError
-        With file and line, if a row is malformed or repeated, or names an unknown validator.
+        Unless there is one file of edges and one of stakes. With file and line, if a row is
+        malformed or repeated, or names an unknown validator.
     """
+    edges, stakes = _pair(paths)
     held = _stakes(stakes)
-    validators = list(held)
-    miners, weights = _weights(edges, validators, stakes.name)
+    miners, weights = _weights(edges, held, stakes)
     return Network(
-        edges.name,
+        edges.path.name,
         _stake_array(list(held.values())),
         weights,
-        validator_names=tuple(validators),
+        validator_names=tuple(held),
         miner_names=tuple(miners),
     )
 
 
-def _stakes(path: Path) -> dict[str, int | float]:
+def _pair(paths: Sequence[Path]) -> tuple[_File, _File]:
+    """Return the file of edges and the file of stakes, told apart by their headers."""
+    found: dict[str, _File] = {}
+    for path in paths:
+        file = _File(path, _columns(path))
+        kind = KINDS[file.columns]
+        if kind in found:
+            raise DataError(
+                f"{path.name}: a second file of {kind}, after {found[kind].path.name}; pass one "
+                "file of edges and one of stakes"
+            )
+        found[kind] = file
+    for columns, kind in ((EDGES, "edges"), (STAKES, "stakes")):
+        if kind not in found:
+            raise DataError(
+                f"{paths[0].name}: the file of {kind} ({','.join(columns)}) is missing; "
+                "pass both: --network edges.csv --network stakes.csv"
+            )
+    return found["edges"], found["stakes"]
+
+
+def _stakes(file: _File) -> dict[str, int | float]:
     held: dict[str, int | float] = {}
-    for place, (identity, text) in _rows(path, STAKES):
+    for place, (identity, text) in _rows(file):
         if identity in held:
             raise DataError(f"{place}: id {identity[:SHOWN]!r} a second time; keep one row")
         held[identity] = _number(place, text)
+        _check_ids(place, held)
     if not held:
-        raise DataError(f"{path.name}: no rows; expected a validator's id,stake on each")
+        raise DataError(f"{file.path.name}: no rows; expected a validator's id,stake on each")
     return held
 
 
@@ -102,35 +108,70 @@ def _stake_array(stakes: list[int | float]) -> AnyArray:
     return np.array([stakes], np.int64 if whole else np.float64)
 
 
-def _weights(path: Path, validators: list[str], stakes: str) -> tuple[list[str], AnyArray]:
-    rows = {identity: row for row, identity in enumerate(validators)}
+def _weights(
+    file: _File, held: dict[str, int | float], stakes: _File
+) -> tuple[list[str], AnyArray]:
+    """Return the miners and the matrix; who is missing in pre-trust joins the validators."""
+    validators = {identity: row for row, identity in enumerate(held)}
     miners: dict[str, int] = {}
-    cells = array("d")  # one miner after the other
-    silence = array("d", [UNSAID]) * len(rows)
-    for place, (source, target, text) in _rows(path, EDGES):
-        if source not in rows:
+    lines, rows, columns, values = array("i"), array("i"), array("i"), array("d")
+    for place, (source, target, text) in _rows(file):
+        if source not in validators:
+            _add(place, source, held, stakes)
+            validators[source] = len(validators)
+        miners.setdefault(target, len(miners))
+        _check_ids(place, miners)
+        if len(validators) * len(miners) > MOST_NUMBERS:
             raise DataError(
-                f"{place}: from {source[:SHOWN]!r} has no row in {stakes}; add its stake"
+                f"{place}: too large; at most {MOST_NUMBERS:,} pairs of validator and miner "
+                f"are read (2 GiB as float64), and there are {len(validators):,} validators"
             )
-        if target not in miners:
-            if len(cells) + len(silence) > MOST_NUMBERS:
-                raise DataError(
-                    f"{place}: too large; at most {MOST_NUMBERS:,} pairs of validator and miner "
-                    f"are read (2 GiB as float64), and there are {len(rows):,} validators"
-                )
-            miners[target] = len(miners)
-            cells.extend(silence)
-        cell = miners[target] * len(rows) + rows[source]
-        if cells[cell] != UNSAID:
-            raise DataError(
-                f"{place}: edge from {source[:SHOWN]!r} to {target[:SHOWN]!r} a second time; "
-                "keep one row"
-            )
-        cells[cell] = _number(place, text)
+        lines.append(int(place.rpartition(":")[2]))
+        rows.append(validators[source])
+        columns.append(miners[target])
+        values.append(_number(place, text))
     if not miners:
-        raise DataError(f"{path.name}: no rows; expected an edge from,to,value on each")
-    said = np.frombuffer(cells).reshape(1, len(miners), len(rows)).transpose(0, 2, 1)
-    return list(miners), np.maximum(said, 0.0, order="C")
+        raise DataError(f"{file.path.name}: no rows; expected an edge from,to,value on each")
+    check_growth(
+        f"{file.path.name}: {len(validators):,} validators by {len(miners):,} miners",
+        8 * len(validators) * len(miners),
+        file.path.stat().st_size + stakes.path.stat().st_size,
+    )
+    names = list(validators), list(miners)
+    cells = np.array(rows, np.int64) * len(miners) + np.array(columns)
+    _check_pairs(file.path.name, np.array(lines), cells, names)
+    weights = np.zeros((1, len(validators), len(miners)))
+    weights.reshape(-1)[cells] = values
+    return list(miners), weights
+
+
+def _add(place: str, source: str, held: dict[str, int | float], stakes: _File) -> None:
+    if stakes.columns != PRETRUST:
+        raise DataError(
+            f"{place}: from {source[:SHOWN]!r} has no row in {stakes.path.name}; add its stake"
+        )
+    held[source] = 0
+    _check_ids(place, held)
+
+
+def _check_ids(place: str, ids: Sized) -> None:
+    if len(ids) > MOST_IDS:
+        raise DataError(f"{place}: too large; at most {MOST_IDS:,} ids are read")
+
+
+def _check_pairs(
+    name: str, lines: AnyArray, cells: AnyArray, names: tuple[list[str], list[str]]
+) -> None:
+    """Refuse the first edge that is there twice."""
+    order = np.argsort(cells, kind="stable")
+    again = order[1:][cells[order][1:] == cells[order][:-1]]
+    if len(again):
+        validators, miners = names
+        row, column = divmod(int(cells[again.min()]), len(miners))
+        raise DataError(
+            f"{name}:{lines[again.min()]}: edge from {validators[row][:SHOWN]!r} to "
+            f"{miners[column][:SHOWN]!r} a second time; keep one row"
+        )
 
 
 def _number(place: str, text: str) -> int | float:
@@ -149,11 +190,13 @@ def _columns(path: Path) -> tuple[str, ...]:
     """Return the columns that the file's header is closest to."""
     with closing(_records(path)) as records:
         _, header = next(records, ("", []))
-    return max(KINDS, key=lambda columns: len(set(columns).intersection(header)))
+    # i,v is a part of i,j,v: of as many columns in common, those with fewer others are closer
+    return max(KINDS, key=lambda columns: (len({*columns} & {*header}), -len(columns)))
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[Record]:
-    """Yield the place and the fields, in the order of `columns`, of each row."""
+def _rows(file: _File) -> Iterator[Record]:
+    """Yield the place and the fields, in the order of the columns, of each row."""
+    path, columns = file
     records = _records(path)
     place, header = next(records, (path.name, []))
     if sorted(header) != sorted(columns):
