@@ -498,3 +498,41 @@ def test_the_figure_holds_a_line_for_every_ranked_mechanism_and_every_turnover()
     assert drawn.count(b'id="legend_') == 2  # who is who, and who overtakes whom
     asked(*question, "--figure", "sweep.svg")
     assert Path("sweep.svg").read_bytes() == drawn
+
+
+# --- whose reports are believed ------------------------------------------------------------------
+
+
+@pytest.fixture
+def net(folder: Path) -> str:
+    draw = np.random.default_rng(0)
+    np.savez(folder / "net.npz", stake=np.arange(6, 0, -1), weights=draw.random((2, 6, 5)))
+    return "net.npz"
+
+
+def test_how_many_are_not_believed_can_be_swept_on_a_network(net: str) -> None:
+    question = ("sweep", "yuma", "--over", "distrusted=0..2", "--network", net)
+    limits = ("--worlds=2", "--identities=4", "--attacker-stake=0.2", "--quiet")
+    code, out, err = asked(*question, *limits, "--json", "-")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert (report["parameter"], report["values"]) == ("distrusted", [0, 1, 2])
+    [curve] = report["mechanisms"]
+    compared = json.loads(
+        asked(
+            "compare", "yuma", "--network", net, "--distrusted=2", "--evaluations=0", *limits,
+            "--json", "-",
+        )[1]
+    )  # fmt: skip
+    assert compared["world"]["distrusted"] == 2
+    for score in ("sybil_resistance", "neutrality", "quality_attacked"):
+        assert curve["points"][2][score] == compared["mechanisms"][0]["free"][score]
+
+
+def test_nobody_is_distrusted_without_a_network_or_where_nobody_would_be_left(net: str) -> None:
+    said = "--distrusted needs --network: a preset's validators are honest by construction"
+    assert said in complaint(2, "compare", "yuma", "--distrusted", "1")
+    swept = ("sweep", "yuma", "--over", "distrusted=0..2")
+    assert "no parameter is called 'distrusted'" in complaint(2, *swept, *SMALL)
+    asked_for = ("compare", "yuma", "--network", net, "--distrusted", "6")
+    assert "distrusted must be less than 6" in complaint(2, *asked_for)

@@ -362,3 +362,69 @@ def test_the_real_subnet_31_makes_worlds_in_which_twins_are_paid() -> None:
 
 def same(one: World, other: World) -> bool:
     return all(np.array_equal(value, getattr(other, name)) for name, value in vars(one).items())
+
+
+# Whose reports are believed.
+
+FIVE = network(
+    [[50, 20, 15, 10, 5, 9]],
+    [[[8, 1, 1, 0], [1, 8, 1, 0], [1, 1, 8, 0], [2, 2, 6, 0], [3, 3, 4, 0], [0, 0, 0, 0]]],
+)
+
+
+@given(seeds, st.integers(1, 4))
+def test_whoever_is_not_believed_is_taken_to_say_what_a_smaller_one_does(
+    seed: int, distrusted: int
+) -> None:
+    sources = [Imported(FIVE), Imported(FIVE, distrusted=distrusted)]
+    plain, doubted = (it.sybil(seed).weights[:5, :3] for it in sources)
+    plain, doubted = (it / it.sum(axis=1, keepdims=True) for it in (plain, doubted))
+    assert doubted[distrusted:] == pytest.approx(plain[distrusted:])
+    for row in doubted[:distrusted]:
+        assert any(row == pytest.approx(other) for other in plain[distrusted:])
+
+
+def test_what_they_are_taken_to_say_is_the_mean_by_stake_of_the_others_and_as_far_apart() -> None:
+    source = Imported(FIVE, distrusted=2)
+    said = np.array([source.sybil(seed).weights[:2, :3] for seed in range(2000)])
+    said /= said.sum(axis=2, keepdims=True)
+    others = np.array([[0.1, 0.1, 0.8], [0.2, 0.2, 0.6], [0.3, 0.3, 0.4]])
+    mean = np.array([15, 10, 5]) / 30 @ others
+    spread = np.sqrt(np.array([15, 10, 5]) / 30 @ (others - mean) ** 2)
+    assert said.mean(axis=0) == pytest.approx(np.tile(mean, (2, 1)), abs=0.02)
+    assert said.std(axis=0) == pytest.approx(np.tile(spread, (2, 1)), abs=0.02)
+
+
+@given(seeds, st.integers(1, 3))
+def test_where_all_agree_it_makes_no_difference_whom_to_believe(seed: int, distrusted: int) -> None:
+    agreed = network([[4, 3, 2, 1]], [np.tile([5, 3, 1, 1], (4, 1))])
+    plain, doubted = Imported(agreed), Imported(agreed, distrusted=distrusted)
+    for one, other in (
+        (plain.sybil(seed), doubted.sybil(seed)),
+        (plain.twin(seed), doubted.twin(seed)),
+    ):
+        for name in ("stake", "weights", "quality", "seats", "sees_clones"):
+            assert np.array_equal(getattr(one, name), getattr(other, name)), name
+
+
+def test_miners_that_only_the_distrusted_report_on_are_not_there() -> None:
+    alone = network([[3, 2, 1]], [[[1, 1, 0], [0, 1, 1], [0, 1, 1]]])
+    assert Imported(alone, distrusted=1).sybil(0).weights.shape == (4, 2 + 1)
+    assert Imported(alone).sybil(0).weights.shape == (4, 3 + 1)
+
+
+def test_a_source_says_how_many_it_does_not_believe() -> None:
+    assert Imported(FIVE).describe()["distrusted"] == 0
+    assert Imported(FIVE, distrusted=2).describe()["distrusted"] == 2
+
+
+def test_somebody_is_believed_in_every_epoch_that_is_in_use() -> None:
+    weights = np.ones((3, 3, 2))
+    weights[1, 2], weights[2] = 0, 0  # two report in the second epoch, nobody in the third
+    stake = np.full((3, 3), 7)
+    assert Imported(network(stake, weights), distrusted=1).distrusted == 1
+    said = "distrusted must be less than 2, the validators .* of net, so that one is believed"
+    with pytest.raises(UsageError, match=said):
+        Imported(network(stake, weights), distrusted=2)
+    with pytest.raises(UsageError, match="distrusted must be a whole number, 0 or more, not -1"):
+        Imported(network(stake, weights), distrusted=-1)

@@ -201,11 +201,17 @@ class Imported:
         As read by `trilemma.read`.
     noise, clone_detection : float
         As in `Preset`.
+    distrusted : int
+        How many of the largest validators (by stake, in the epoch drawn) are not believed to
+        report honestly. Each is taken to have said what one of the others did, drawn by stake:
+        on average the stake-weighted mean of those who are believed, with as much disagreement
+        as there is among them. The mean itself would be a report that everybody agrees with, and
+        any consensus would look easier than it is.
 
     Raises
     ------
     UsageError
-        If a number is out of its range.
+        If a number is out of its range; so if nobody is left to be believed in some epoch.
     DataError
         If the network has no miner that could be copied.
     """
@@ -213,6 +219,7 @@ class Imported:
     network: Network
     noise: float = 0.1
     clone_detection: float = 1.0
+    distrusted: int = 0
     knows_quality: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -223,11 +230,12 @@ class Imported:
                 f"{self.network.name}: no validator in it has both stake and a non-zero row of "
                 "weights, so there is no network to attack"
             )
+        object.__setattr__(self, "distrusted", self._few(self.distrusted))
 
     def sybil(self, seed: int) -> World:
         """Return the network plus an attacker, whose validator reports the reference."""
         draw = np.random.default_rng([seed, 0])
-        stake, weights = self._epoch(draw)
+        stake, weights = self._epoch(seed, draw)
         copied = weights[:, _near(draw, np.median, stake, weights)]
         weights = normalised(np.column_stack([weights, copied]))
         reference = stake @ weights / stake.sum()
@@ -238,7 +246,7 @@ class Imported:
     def twin(self, seed: int) -> World:
         """Return the network plus two miners of equal merit."""
         draw = np.random.default_rng([seed, 1])
-        stake, weights = self._epoch(draw)
+        stake, weights = self._epoch(seed, draw)
         copied = weights[:, _near(draw, np.mean, stake, weights)]
         noise = np.exp(self.noise * draw.standard_normal((len(weights), 2)))
         weights = normalised(np.column_stack([weights, copied[:, None] * noise]))
@@ -259,7 +267,22 @@ class Imported:
             "miners": m,
             "noise": self.noise,
             "clone_detection": self.clone_detection,
+            "distrusted": self.distrusted,
         }
+
+    def _few(self, distrusted: int) -> int:
+        """Return how many are not believed, having seen that somebody is in every epoch in use."""
+        number = whole("world: distrusted", distrusted, 0)
+        if number == 0:
+            return 0
+        sizes = [self._in_use(epoch)[0].size for epoch in range(len(self.network.weights))]
+        fewest = min(size for size in sizes if size)
+        if number >= fewest:
+            raise UsageError(
+                f"world: distrusted must be less than {fewest}, the validators with stake and a "
+                f"report in an epoch of {self.network.name}, so that one is believed; not {number}"
+            )
+        return number
 
     def _digest(self) -> str:
         arrays = (self.network.stake, self.network.weights)
@@ -275,7 +298,7 @@ class Imported:
         stake: AnyArray = self.network.stake[epoch % len(self.network.stake)]
         return stake
 
-    def _epoch(self, draw: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def _epoch(self, seed: int, draw: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw an epoch that is in use: stake, and reports that sum to 1."""
         for epoch in draw.permutation(len(self.network.weights)):
             rows, columns = self._in_use(int(epoch))
@@ -283,7 +306,21 @@ class Imported:
                 break
         stake = self._stake(int(epoch))[rows].astype(np.float64)
         weights = normalised(self.network.weights[epoch][np.ix_(rows, columns)].astype(np.float64))
+        if self.distrusted:
+            # draws of their own: everything else stays as it is where all are believed
+            weights = self._believed(np.random.default_rng([seed, 2]), stake, weights)
         return stake / stake.max(), weights
+
+    def _believed(
+        self, draw: np.random.Generator, stake: FloatArray, weights: FloatArray
+    ) -> FloatArray:
+        """Return reports where the largest say what others do, of miners still reported on."""
+        order = largest(stake, stake.size)
+        doubted, others = order[: self.distrusted], order[self.distrusted :]
+        shares = stake[others] / stake[others].max()
+        said = weights.copy()
+        said[doubted] = weights[draw.choice(others, doubted.size, p=shares / shares.sum())]
+        return said.compress(said.any(axis=0), axis=1)  # by rows in memory, as before
 
 
 def _near(
