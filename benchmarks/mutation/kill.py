@@ -19,11 +19,13 @@ from typing import Any, TypeAlias
 
 from numba.core.errors import NumbaError
 
+from benchmarks.mutation.scope import ROOT
 from trilemma import registry
 from trilemma.model import Epoch, Mechanism
 from trilemma.profiles import PROFILES, Profile
 from trilemma.testing.case import Case
 from trilemma.testing.check import Check, NotJudged, Subject
+from trilemma.testing.counterexample import kept
 from trilemma.testing.finding import tried
 from trilemma.testing.verdict import checks_of, expectations
 
@@ -31,7 +33,7 @@ __all__ = ["CI", "IMPORT", "STILLBORN", "Drawn", "broken", "drawn", "killed_by"]
 
 IMPORT = "import"  # or when it is made
 STILLBORN = "does not compile"
-CI = PROFILES["ci"]
+CI = replace(PROFILES["ci"], corpus=ROOT / "tests" / "corpus")  # as pytest is told
 FEW = 12  # cases: most mutants break something at once
 
 Drawn: TypeAlias = Mapping[str, Sequence[Case]]
@@ -44,7 +46,7 @@ Asked: TypeAlias = tuple[str, Mechanism, Check, str]
 
 
 def drawn(specs: Iterable[str], how: Profile = CI) -> dict[str, list[Case]]:
-    """Draw once for all what `trilemma check` draws for some mechanisms, as long as none breaks.
+    """Draw once for all what `trilemma check` tries on some mechanisms, as long as none breaks.
 
     Drawing takes four times as long as trying.
     """
@@ -53,7 +55,8 @@ def drawn(specs: Iterable[str], how: Profile = CI) -> dict[str, list[Case]]:
 
 
 def _cases(check: Check, how: Profile = CI) -> list[Case]:
-    cases: list[Case] = []
+    past = kept(how.corpus)
+    cases = [it.case for it in past if it.check.partition("(")[0] == check.head]
 
     def look(_: Subject, case: Case) -> None:
         cases.append(case)
