@@ -273,6 +273,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
 PAGES = {  # written as a whole, by scripts of their own
     "reference": "docs/reference.py",
     "properties": "docs/properties.py",
+    "gallery": "docs/gallery.py",
 }
 
 

@@ -197,6 +197,7 @@ SIDE = {
     "worst_neutrality_play": str,
     "cutoff": [(int, float)],
     "cutoff_number": {int, NoneType},
+    "by_attack": [{"attack": str, "aim": str, "harm": float, "play": str}],
     "minimum": float,
     "set_by": {"sybil_resistance": str, "neutrality": str},
     "replayed": {dict, NoneType},
@@ -223,6 +224,17 @@ SCHEMA = {
             "verified": SIDE,
             "flags": [str],
             "pareto": bool,
+            "control": bool,
+            "concentration": dict.fromkeys(("hhi", "nakamoto", "entropy", "gini"), float),
+            "by_price": [
+                {
+                    "price": float,
+                    "sybil_resistance": INTERVAL,
+                    "neutrality": INTERVAL,
+                    "quality_attacked": INTERVAL,
+                    "minimum": INTERVAL,
+                }
+            ],
         }
     ],
 }
@@ -393,10 +405,10 @@ STAKE, WEIGHTS = np.array([3.0, 1.0]), np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 5.0
 @pytest.mark.parametrize(
     ("stake", "weights", "said"),
     [
-        ([3, np.nan], WEIGHTS, "stake: expected finite, not negative; got nan at [1]"),
-        ([3, -1], WEIGHTS, "stake: expected finite, not negative; got -1 at [1]"),
+        ([3, np.nan], WEIGHTS, "stake: expected finite, not negative; got nan at [0, 1]"),
+        ([3, -1], WEIGHTS, "stake: expected finite, not negative; got -1 at [0, 1]"),
         (STAKE, np.where(WEIGHTS == 5, np.nan, WEIGHTS), "weights: expected finite"),
-        (STAKE, -WEIGHTS, "weights: expected finite, not negative; got -5.0 at [1, 2]"),
+        (STAKE, -WEIGHTS, "weights: expected finite, not negative; got -5.0 at [0, 1, 2]"),
         ([1, 2, 3], WEIGHTS, "stake: expected shape (2,)"),
         (STAKE, WEIGHTS[0], "weights: expected shape (n, m) or (epochs, n, m)"),
         (STAKE, np.zeros((2, 0)), "weights: expected shape"),

@@ -82,7 +82,7 @@ def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: zipfile.ZipFil
         path.relative_to(source).as_posix()
         for package, source in SOURCES.items()
         for path in (source / package).rglob("*")
-        if path.suffix in (".py", ".template") or path.name == "py.typed"
+        if path.suffix in (".py", ".template", ".html", ".css", ".js") or path.name == "py.typed"
     }
     assert names == expected
     assert {"trilemma/py.typed", "trilemma_mechanisms/py.typed"} <= names
@@ -146,7 +146,7 @@ LAYERS = [
     {"testing"},
     {"sweep", "frontier", "incidents"},
     {"curves"},
-    {"compare", "retention", "dynamics", "cutoff"},
+    {"compare", "retention", "dynamics", "cutoff", "whatif"},
     {"run"},
     {"report"},
     {"costs", "witness"},
@@ -154,7 +154,16 @@ LAYERS = [
     {"cells", "replays"},
     {"search"},
     {"twins"},
-    {"worlds", "scene", "sides", "attacks", "entrant", "shortcuts", "thresholds"},
+    {
+        "worlds",
+        "scene",
+        "sides",
+        "attacks",
+        "entrant",
+        "shortcuts",
+        "thresholds",
+        "concentration",
+    },
     {"importers", "contract", "statistics", "power", "registry", "scaffold"},
     {"batch"},
     {"model", "profiles"},
@@ -227,7 +236,11 @@ def test_built_in_mechanisms_need_only_the_model_and_the_kernels() -> None:
         assert all(it.startswith(allowed) for it in ours(path)), name
 
 
-OF_EXTRAS = {"report/figures": {"matplotlib"}, "search/second_opinion": {"cma"}}
+OF_EXTRAS = {
+    "report/figures/": {"matplotlib"},
+    "search/second_opinion": {"cma"},
+    "importers/live": {"bittensor"},
+}
 
 
 def test_no_file_imports_what_it_does_not_declare() -> None:
@@ -235,6 +248,7 @@ def test_no_file_imports_what_it_does_not_declare() -> None:
     everybody = {name.split(">=")[0].replace("-", "_") for name in project["dependencies"]}
     for package in SOURCES:
         for name, path in modules(package):
-            declared = everybody | OF_EXTRAS.get(name, set())
+            extra = (names for start, names in OF_EXTRAS.items() if name.startswith(start))
+            declared = everybody.union(*extra)
             roots = {it.split(".")[0] for it in imports(path)} - set(SOURCES)
             assert roots <= sys.stdlib_module_names | declared, name

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 
 import numpy as np
 
+from trilemma.concentration import concentration
 from trilemma.contract import Pay
 from trilemma.entrant import Entrant
 from trilemma.model import Budget, FloatArray, Play, World
@@ -66,6 +67,8 @@ class Cell:
         Identities used beyond the coalition's first ones.
     coalition_fair : ndarray, shape (c,)
         The coalition's pay when it is honest.
+    concentration : ndarray, shape (4,)
+        Of all pay over principals when all are honest: the fields of `Concentration`.
     twin_fair, paid, distance, tau, unstaked, relabelled : ndarray, shape ()
         When all are honest: what a twin gets over the pair; the share of the pay that is paid
         out; distance from quality; Kendall's tau-b with quality; distance of the validators'
@@ -93,6 +96,7 @@ class Cell:
     twin_paid: FloatArray
     twin_extra: FloatArray
     coalition_fair: FloatArray
+    concentration: FloatArray
     twin_fair: FloatArray
     paid: FloatArray
     distance: FloatArray
@@ -322,6 +326,7 @@ def _when_honest(
     ]
     return {
         "coalition_fair": np.array(fair),
+        "concentration": np.array(astuple(concentration(_by_principal(world, scene, pay, xi)))),
         "twin_fair": done.twins.mean(),
         "paid": np.asarray(done.paid),
         "distance": np.asarray(done.distance),
@@ -329,6 +334,17 @@ def _when_honest(
         "unstaked": np.asarray(0.5 * np.abs(pay.validators - stake).sum()),
         "relabelled": np.asarray(_label_effect(world, scene, pay, entrant)),
     }
+
+
+def _by_principal(world: World, scene: Scene, pay: Pay, xi: float) -> FloatArray:
+    """Return what each principal earns in both pools."""
+    parts = (
+        (world.validator_owner, xi * pay.validators[scene.validators]),
+        (world.miner_owner, (1 - xi) * pay.miners[scene.miners]),
+    )
+    count = 1 + max(int(owner.max()) for owner, _ in parts)
+    earned_by = [np.bincount(owner, earned, count) for owner, earned in parts]
+    return np.asarray(earned_by[0] + earned_by[1])
 
 
 def _label_effect(world: World, scene: Scene, pay: Pay, entrant: Entrant) -> float:

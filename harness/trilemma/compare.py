@@ -15,6 +15,7 @@ from trilemma.errors import DataError, DeadWorkerError, UsageError
 from trilemma.executor import Progress
 from trilemma.model import Attack, Budget, Mechanism
 from trilemma.report import Report
+from trilemma.report.files import save
 from trilemma.run import FIXED, Run
 from trilemma.store import Store
 from trilemma.worlds import Preset, Source
@@ -54,7 +55,8 @@ def compare(
     workers : int, optional
         Processes; default: one per core. They never change a number.
     out : path, optional
-        Folder that keeps finished cells; what it already holds is not computed again.
+        Folder that keeps finished cells, witnesses and the page, `report.html`; what it already
+        holds is not computed again.
     attacks : iterable of str or callable, optional
         Attacks beside every registered one: names, specs or functions from a budget to plays.
     progress : callable, optional
@@ -90,8 +92,7 @@ def compare(
     ) as run:
         report = run.report(broken, run.witnesses(crew_of(workers)))
     if out is not None:
-        for witness in report.witnesses:
-            witness.save(Path(out) / "witnesses")
+        save(report, Path(out))
     return report
 
 

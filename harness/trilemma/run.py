@@ -6,23 +6,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
+from typing import TypeAlias
 
 import numpy as np
 
 from trilemma.attacks import attacks_beside, plays
 from trilemma.cells import Cell, Suite, measure, stack
+from trilemma.concentration import concentration
 from trilemma.contract import copied
 from trilemma.entrant import Entrant
 from trilemma.errors import DataError, DeadWorkerError, PluginError, TrilemmaError
 from trilemma.executor import Progress, Spread, crew
 from trilemma.model import AIMS, Attack, Budget, FloatArray, Mechanism
 from trilemma.replays import Stage, replayed
-from trilemma.report import Failure, Report
+from trilemma.report import Failure, MeanConcentration, Report
 from trilemma.report.rows import Measured, rows_of
 from trilemma.search import Witnessed
 from trilemma.store import Store, code_of
 from trilemma.twins import Coalition, TwinTest, grown, members, scripted
-from trilemma.witness import Case, Witness, witnesses
+from trilemma.witness import Case, Explanation, Witness, explained, witnesses
 from trilemma.worlds import Source, world_seed
 
 __all__ = ["FIXED", "Run"]
@@ -51,6 +53,9 @@ def _armed(
         )
     hashes = {label: code_of(attacks[label]) for label in made}
     return hashes, Suite(found["pay"], found["twin"]), {**broken, **spoilt}
+
+
+Told: TypeAlias = tuple[Witness, Explanation]
 
 
 @dataclass
@@ -267,8 +272,8 @@ class Run:
             self.store.save_found(contestant.key, number, measured[1])
             self.store.save(contestant.key, number, measured[0])
 
-    def witnesses(self, workers: int) -> list[Witness]:
-        """Return the worst play of every score, of one mechanism after the other."""
+    def witnesses(self, workers: int) -> list[Told]:
+        """Return the worst play of every score, of one mechanism after the other, explained."""
         try:
             return self._witnesses(list(self.contestants), workers)
         except DeadWorkerError:
@@ -276,14 +281,14 @@ class Run:
                 it for label in self.contestants for it in self._witnesses_apart(label, workers)
             ]
 
-    def _witnesses_apart(self, label: str, workers: int) -> list[Witness]:
+    def _witnesses_apart(self, label: str, workers: int) -> list[Told]:
         with self._surviving(label):
             return self._witnesses([label], workers)
         return []
 
-    def _witnesses(self, labels: Sequence[str], workers: int) -> list[Witness]:
+    def _witnesses(self, labels: Sequence[str], workers: int) -> list[Told]:
         through = [(label,) for label in labels if not self.contestants[label].failures]
-        known: dict[str, list[Witness]] = {}
+        known: dict[str, list[Told]] = {}
         with crew(self, workers) as spread:
             for (label,), (found, failure) in spread("testify", through):
                 known[label] = found
@@ -291,8 +296,8 @@ class Run:
                     self.contestants[label].failures[PILOT] = failure
         return [it for label in labels for it in known.get(label, [])]
 
-    def testify(self, label: str) -> tuple[list[Witness], str]:
-        """Return the witnesses against one mechanism, and its failure."""
+    def testify(self, label: str) -> tuple[list[Told], str]:
+        """Return the witnesses against one mechanism, explained, and its failure."""
         _, mechanism, coalitions, cells, _ = self.measured(label)
         key = self.contestants[label].key
         found = [self.store.load_found(key, number) for number in range(self.worlds)]
@@ -309,13 +314,11 @@ class Run:
             self.seed,
         )
         try:
-            return witnesses(case), ""
+            return [(it, explained(it, mechanism)) for it in witnesses(case)], ""
         except PluginError as error:
             return [], f"{error} [while its worst plays were made again]"
 
-    def report(
-        self, broken: Mapping[str, TrilemmaError], witnesses: Sequence[Witness] = ()
-    ) -> Report:
+    def report(self, broken: Mapping[str, TrilemmaError], told: Sequence[Told] = ()) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
         stake = self.pilots[0].pair[0].stake
         return Report(
@@ -331,7 +334,16 @@ class Run:
             calls=sum(contestant.calls for contestant in self.contestants.values()),
             equal_stake=bool(np.ptp(stake) < 1e-12),
             knows_quality=self.source.knows_quality,
-            witnesses=tuple(witnesses),
+            stake_concentration=self._stake_concentration(),
+            witnesses=tuple(witness for witness, _ in told),
+            explanations=tuple(explanation for _, explanation in told),
+        )
+
+    def _stake_concentration(self) -> MeanConcentration:
+        """Return how concentrated stake is over principals, in the first world of the twins."""
+        world = self.pilots[0].pair[0]
+        return MeanConcentration(
+            **asdict(concentration(np.bincount(world.validator_owner, world.stake)))
         )
 
     def through(self) -> Iterator[Measured]:

@@ -19,20 +19,27 @@ from trilemma.twins import LARGEST_COALITION, Coalition, by_stake, loss
 
 __all__ = [
     "DELTA",
+    "NO_PLAY",
     "SEARCH",
     "Scores",
+    "by_size",
     "clone_sweep",
     "cutoff_number",
     "damage",
     "extraction",
     "found",
     "late",
+    "named_cutting",
+    "named_taking",
     "reach",
+    "reached",
     "score",
+    "spared",
     "within",
 ]
 
 SEARCH = "search"
+NO_PLAY = "none"
 DELTA = 0.5  # a miner that loses this much is cut off
 
 
@@ -101,10 +108,10 @@ def score(
     taken = extraction(cells, budget, sample)
     harm = damage(cells, budget, sample)
     gained, cut = found(cells, budget, sample)
-    scripted, curve = _by_size(harm, coalitions), reach(harm, cut, coalitions)
+    scripted, curve = by_size(harm, coalitions), reach(harm, cut, coalitions)
     most = np.clip(taken.max(axis=(1, 2)), 0, 1)
     resistance = 1 - np.clip(np.maximum(most, gained), 0, 1)
-    neutrality = _spared(curve, budget)
+    neutrality = spared(curve, budget)
     quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
     attacked = np.minimum(quality, _attacked_quality(cells, budget, sample))
     counted = (resistance, neutrality, attacked) if knows_quality else (resistance, neutrality)
@@ -114,12 +121,12 @@ def score(
         quality,
         attacked,
         np.min(counted, axis=0),
-        _spared(_by_size(_damage_at_equal_stake(cells, sample), by_stake()), budget),
+        spared(by_size(_damage_at_equal_stake(cells, sample), by_stake()), budget),
         curve,
-        SEARCH if min(gained[0], 1) > most[0] + NOTHING else _worst_sybil(taken[0], suite, budget),
+        SEARCH if min(gained[0], 1) > most[0] + NOTHING else named_taking(taken[0], suite, budget),
         SEARCH
-        if neutrality[0] < _spared(scripted, budget)[0] - NOTHING
-        else _worst_neutrality(harm[0], curve[0], suite, coalitions, budget),
+        if neutrality[0] < spared(scripted, budget)[0] - NOTHING
+        else named_cutting(harm[0], curve[0], suite, coalitions, budget),
         _replayed(cells, budget, replayed, float(resistance[0]), curve[:1]),
     )
 
@@ -148,7 +155,7 @@ def late(cells: Cell, budget: Budget) -> float:
 
 def reach(harm: FloatArray, cut: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
     """Return D(b), b = 1 to 10: the worst that plays (b, c, q) and searches (b, sizes) do."""
-    return np.maximum(_by_size(harm, coalitions), _reached(cut))
+    return np.maximum(by_size(harm, coalitions), reached(cut))
 
 
 def _replayed(
@@ -163,12 +170,12 @@ def _replayed(
         return None
     searched = cells.found_identities[0] <= budget.identities
     worst = np.mean(replayed, axis=0)[searched].max(axis=0)
-    cut = np.maximum(curve, _reached(worst[None, 1:]))
-    return min(resistance, 1 - float(np.clip(worst[0], 0, 1))), float(_spared(cut, budget)[0])
+    cut = np.maximum(curve, reached(worst[None, 1:]))
+    return min(resistance, 1 - float(np.clip(worst[0], 0, 1))), float(spared(cut, budget)[0])
 
 
-def _reached(cut: FloatArray) -> FloatArray:
-    """Return the worst that coalitions of at most 1 to 10 principals were found to do."""
+def reached(cut: FloatArray) -> FloatArray:
+    """Return the worst that coalitions of at most 1 to 10 principals were found to do: (b, 10)."""
     sizes = np.array(SEARCHED)
     return np.stack(
         [cut[:, sizes <= b].max(axis=1, initial=0.0) for b in range(1, LARGEST_COALITION + 1)],
@@ -258,11 +265,12 @@ def _harm(
     return np.asarray(np.clip(np.maximum(lost, burnt), 0, 1))
 
 
-def _spared(curve: FloatArray, budget: Budget) -> FloatArray:
+def spared(curve: FloatArray, budget: Budget) -> FloatArray:
+    """Return neutrality, (b,): the mean of 1 - D over the budget's coalition sizes."""
     return np.asarray(1 - curve[:, [size - 1 for size in budget.insiders]].mean(axis=1))
 
 
-def _by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
+def by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
     """Return D(b): the worst that coalitions of at most 1 to 10 principals do; shape (b, 10)."""
     sizes = np.array([len(coalition) for coalition in coalitions])
     worst = harm.max(axis=2)
@@ -293,15 +301,16 @@ def _mean(sample: FloatArray, values: FloatArray) -> FloatArray:
     return np.asarray(np.tensordot(sample, values, 1))
 
 
-def _worst_sybil(taken: FloatArray, suite: Suite, budget: Budget) -> str:
+def named_taking(taken: FloatArray, suite: Suite, budget: Budget) -> str:
+    """Name the play that takes most, of what each takes, (p, s)."""
     p, s = divmod(int(taken.argmax()), taken.shape[1])
     if taken[p, s] <= NOTHING:
-        return "none"
+        return NO_PLAY
     play = suite.sybil[p]
     return f"{play.attack}: {play.label}, stake {budget.stakes[s]:.2f}"
 
 
-def _worst_neutrality(
+def named_cutting(
     harm: FloatArray,
     curve: FloatArray,
     suite: Suite,
@@ -314,7 +323,7 @@ def _worst_neutrality(
     harm = np.where(small[:, None], harm, -np.inf)
     c, q = divmod(int(harm.argmax()), harm.shape[1])
     if harm[c, q] <= NOTHING:
-        return "none"
+        return NO_PLAY
     play = suite.neutrality[q]
     ranks = ", ".join(str(rank + 1) for rank in coalitions[c])
     return f"{play.attack}: {play.label}, by stake rank {ranks}"

@@ -31,6 +31,7 @@ BLIND = BY_STAKE | {"anonymous", "continuous(0)", "self_dealing_proof(1)", "weig
 class Uniform:
     """Every miner's account gets the same."""
 
+    control: ClassVar = True
     claims: ClassVar = BLIND | {"budget_balanced", "carried_by(0)", "no_veto_below(1)"}
 
     def __call__(self, epoch: Epoch) -> FloatArray:
@@ -42,6 +43,7 @@ class Uniform:
 class StakeProportional:
     """Validators are paid for their stake; the miners' pool is burnt."""
 
+    control: ClassVar = True
     claims: ClassVar = BLIND | {
         "clone_proof",
         "no_boost_below(1)",
@@ -57,6 +59,7 @@ class StakeProportional:
 class StakeWeighted:
     """The stake-weighted mean of all reports, undefended."""
 
+    control: ClassVar = True
     claims: ClassVar = BY_STAKE | {
         "anonymous",
         "budget_balanced",
@@ -76,6 +79,7 @@ class StakeWeighted:
 class Dictator:
     """The first seat's report decides; no seat, no pay."""
 
+    control: ClassVar = True
     claims: ClassVar = BY_STAKE | {"clone_proof"}
 
     def __call__(self, epoch: Epoch) -> FloatArray:

@@ -8,10 +8,13 @@ from trilemma.cli import (
     comparison,
     dynamics,
     frontier,
+    importing,
     incident,
     map,
     new,
+    report,
     sweep,
+    whatif,
     witness,
 )
 from trilemma.cli.shell import app
@@ -23,11 +26,14 @@ __all__ = [
     "comparison",
     "dynamics",
     "frontier",
+    "importing",
     "incident",
     "main",
     "map",
     "new",
+    "report",
     "sweep",
+    "whatif",
     "witness",
 ]
 

@@ -37,7 +37,7 @@ def compare(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="A real network: .npz (stake, weights), or twice: CSV from,to,value and id,stake.",
+            help="A real network: .npz, .pt, JSON, MessagePack or CSV, as for import; repeatable.",
         ),
     ] = None,
     stake: Annotated[
@@ -63,6 +63,13 @@ def compare(
     clone_detection: Annotated[
         float, typer.Option(help="Chance that an honest validator sees through clones.")
     ] = 1.0,
+    distrusted: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a real network: how many of the largest validators are not believed.",
+            show_default="0",
+        ),
+    ] = None,
     attacker_stake: Annotated[float, typer.Option(help="Largest share it may hold.")] = 0.45,
     identities: Annotated[
         int, typer.Option(help="K: identities a principal may use; plays try powers of 2.")
@@ -102,7 +109,8 @@ def compare(
             "subnets": subnets,
         }
         given = {name: value for name, value in preset.items() if value is not None}
-        source = source_of(network, given, noise=noise, clone_detection=clone_detection)
+        reports: dict[str, float] = {"noise": noise, "clone_detection": clone_detection}
+        source = source_of(network, given, **reports, **_doubts(network, distrusted))
         place = target(json)
         # What a plug-in prints must not end up between the data.
         with bar(quiet) as progress, redirect_stdout(sys.stderr):
@@ -120,6 +128,17 @@ def compare(
             )
         say(str(report), report.to_json(), place)
         fail_if([failure.reason for failure in report.failures])
+
+
+def _doubts(network: list[Path] | None, distrusted: int | None) -> dict[str, int]:
+    """Return how many validators are not believed, where there is a network to doubt."""
+    if distrusted is None:
+        return {}
+    if not network:
+        raise UsageError(
+            "--distrusted needs --network: a preset's validators are honest by construction"
+        )
+    return {"distrusted": distrusted}
 
 
 def source_of(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:

@@ -29,6 +29,7 @@ __all__ = [
     "app",
     "bar",
     "complaints",
+    "drawing",
     "fail_if",
     "figures",
     "numbers",
@@ -81,13 +82,19 @@ def figures(file: str | None) -> ModuleType | None:
     if file is None:
         return None
     target(file, "figure")
+    draw = drawing()
+    draw.check(file)
+    return draw
+
+
+def drawing() -> ModuleType:
+    """Return what draws."""
     try:
         from trilemma.report import figures
     except ImportError as error:
         raise UsageError(
-            "a figure needs Matplotlib: pip install 'trilemma[plot]', or leave --figure out"
+            "a figure needs Matplotlib: pip install 'trilemma[plot]', or ask for none"
         ) from error
-    figures.check(file)
     return figures
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from trilemma.model import Budget
-from trilemma.report.model import Row, Side
+from trilemma.report.model import MeanConcentration, Row, Side
 from trilemma.report.tables import markdown, text
 from trilemma.report.verdict import verdict
-from trilemma.witness import Witness
+from trilemma.witness import Explanation, Witness
 
-__all__ = ["Failure", "Report", "Row", "Side"]
+__all__ = ["Failure", "MeanConcentration", "Report", "Row", "Side"]
 
 SCHEMA = 1
 
@@ -43,8 +44,12 @@ class Report:
         already there cost none).
     equal_stake, knows_quality : bool
         Whether everybody holds the same; whether quality is the truth or a reference.
+    stake_concentration : MeanConcentration
+        How concentrated stake is over principals.
     witnesses : tuple of Witness
         The worst play of every score that some play lowers; `replay` makes it again.
+    explanations : tuple of Explanation
+        What each witness shows, stage by stage.
     """
 
     seed: int
@@ -58,7 +63,9 @@ class Report:
     calls: int
     equal_stake: bool
     knows_quality: bool
+    stake_concentration: MeanConcentration
     witnesses: tuple[Witness, ...] = field(default=(), repr=False)
+    explanations: tuple[Explanation, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return text(self)
@@ -74,7 +81,24 @@ class Report:
 
     def to_json(self) -> str:
         """Return the documented JSON (docs/json.md), the same bytes for the same question."""
-        whole = {
+        return json.dumps(self.answer(), indent=2, allow_nan=False) + "\n"
+
+    def to_html(self) -> str:
+        """Return the page: one file that needs no network."""
+        from trilemma.report.document import document
+        from trilemma.report.page import render
+
+        return render(document(self))
+
+    def _repr_html_(self) -> str:
+        from trilemma.report.document import document
+        from trilemma.report.page import fragment
+
+        return fragment(document(self))
+
+    def answer(self) -> dict[str, Any]:
+        """Return what `to_json` writes."""
+        return {
             "schema": SCHEMA,
             "seed": self.seed,
             "budget": asdict(self.budget),
@@ -82,4 +106,3 @@ class Report:
             "attacks": list(self.attacks),
             "mechanisms": [row.to_json() for row in self.rows],
         }
-        return json.dumps(whole, indent=2, allow_nan=False) + "\n"

@@ -8,9 +8,58 @@ from typing import Any
 from trilemma.scores import SEARCH
 from trilemma.statistics import Interval
 
-__all__ = ["Row", "Side"]
+__all__ = ["AtPrice", "ByAttack", "MeanConcentration", "Row", "Side"]
 
 SEARCHED_SCORES = ("sybil_resistance", "neutrality")
+
+
+@dataclass(frozen=True)
+class AtPrice:
+    """Scores with identities free where each has a price, in units of one epoch's reward."""
+
+    price: float
+    sybil_resistance: Interval
+    neutrality: Interval
+    quality_attacked: Interval
+    minimum: Interval
+
+
+@dataclass(frozen=True)
+class ByAttack:
+    """What one attack does where there is no other.
+
+    Parameters
+    ----------
+    attack : str
+        A family of plays, or "search".
+    aim : {"pay", "twin"}
+        What its plays are after.
+    harm : float
+        What 1 is short of Sybil resistance, or of neutrality.
+    play : str
+        Its worst play; "none" where none does harm.
+    """
+
+    attack: str
+    aim: str
+    harm: float
+    play: str
+
+
+@dataclass(frozen=True)
+class MeanConcentration:
+    """How concentrated pay is over principals when all are honest: means over the worlds.
+
+    Parameters
+    ----------
+    hhi, nakamoto, entropy, gini : float
+        As in `trilemma.concentration.Concentration`.
+    """
+
+    hhi: float
+    nakamoto: float
+    entropy: float
+    gini: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +81,7 @@ class Side:
         The curve (b, D(b)).
     cutoff_number : int or None
         The fewest principals who can cut a miner off.
+    by_attack : tuple of ByAttack
     best : float
         Share of resamples in which this mechanism has the highest minimum of those whose honest
         quality is above 0.
@@ -51,6 +101,7 @@ class Side:
     replayed: tuple[float, float] | None
     cutoff: tuple[tuple[int, float], ...]
     cutoff_number: int | None
+    by_attack: tuple[ByAttack, ...]
     best: float
     ranks: tuple[int, int]
 
@@ -74,6 +125,7 @@ class Side:
             "worst_neutrality_play": self.worst_neutrality_play,
             "cutoff": [list(point) for point in self.cutoff],
             "cutoff_number": self.cutoff_number,
+            "by_attack": [asdict(it) for it in self.by_attack],
             "minimum": self.minimum.value,
             "set_by": dict(zip(SEARCHED_SCORES, self.set_by, strict=True)),
             "replayed": self.replayed and dict(zip(SEARCHED_SCORES, self.replayed, strict=True)),
@@ -101,6 +153,10 @@ class Row:
     clone_sweep : tuple of (float, float)
         With identities free: Sybil resistance if honest validators saw through clones with
         this lower chance only.
+    by_price : tuple of AtPrice
+    concentration : MeanConcentration
+    control : bool
+        Whether it is a rule with known scores, there to show that the evaluation is sound.
     """
 
     name: str
@@ -113,6 +169,9 @@ class Row:
     pareto: bool
     overtaken_by: tuple[str, ...]
     clone_sweep: tuple[tuple[float, float], ...]
+    by_price: tuple[AtPrice, ...]
+    concentration: MeanConcentration
+    control: bool
 
     def to_json(self) -> dict[str, Any]:
         """Return one entry of `mechanisms` in the schema."""
@@ -124,4 +183,7 @@ class Row:
             "verified": self.verified.to_json(),
             "flags": list(self.flags),
             "pareto": self.pareto,
+            "control": self.control,
+            "concentration": asdict(self.concentration),
+            "by_price": [asdict(it) for it in self.by_price],
         }

@@ -13,7 +13,8 @@ from trilemma import registry
 from trilemma.cells import Cell, Suite
 from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray, Mechanism
-from trilemma.report.model import Row, Side
+from trilemma.report.breakdown import at_prices, by_attack
+from trilemma.report.model import AtPrice, ByAttack, MeanConcentration, Row, Side
 from trilemma.scores import Scores, clone_sweep, cutoff_number, late, score
 from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
@@ -59,6 +60,9 @@ class _Judged:
     tau: float
     flags: tuple[str, ...]
     clone_sweep: tuple[tuple[float, float], ...]
+    by_attack: tuple[tuple[ByAttack, ...], tuple[ByAttack, ...]]
+    by_price: tuple[AtPrice, ...]
+    concentration: MeanConcentration
 
 
 def rows_of(
@@ -80,7 +84,9 @@ def rows_of(
     scored = [[one.scores[side] for one in judged] for side in (0, 1)]
     if not judged:
         return ()
-    verified, free = _sides(scored[0], 1), _sides(scored[1], budget.identities)
+    verified, free = (
+        _sides(judged, side, count) for side, count in enumerate((1, budget.identities))
+    )
     pareto = _pareto(free)
     overtaken = _overtaken([one.label for one in judged], *map(_ranking, scored))
     return tuple(
@@ -95,6 +101,9 @@ def rows_of(
             pareto=pareto[place],
             overtaken_by=overtaken[place],
             clone_sweep=one.clone_sweep,
+            by_price=one.by_price,
+            concentration=one.concentration,
+            control=bool(getattr(one.mechanism, "control", False)),
         )
         for place, one in enumerate(judged)
     )
@@ -102,12 +111,15 @@ def rows_of(
 
 def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) -> _Judged:
     label, mechanism, coalitions, cells, replayed = measured
-    sample = resamples(cells.paid.size)
-    judge = partial(score, knows_quality=source.knows_quality, replayed=replayed)
-    verified, free = (
-        judge(cells, suite, coalitions, within, sample)
-        for within in (replace(budget, identities=1), budget)
+    tried, sample = (cells, suite, coalitions), resamples(cells.paid.size)
+    judge = partial(
+        score,
+        *tried,
+        knows_quality=source.knows_quality,
+        replayed=replayed,
     )
+    budgets = replace(budget, identities=1), budget
+    verified, free = (judge(it, sample=sample) for it in budgets)
     sweep = clone_sweep(cells, suite, budget, interval(free.sybil_resistance).value)
     return _Judged(
         label,
@@ -116,6 +128,9 @@ def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) ->
         float(cells.tau.mean()),
         (*_flags(cells), *_unconverged(cells, budget, (verified, free))),
         tuple(point for point in sweep if point[0] < source.clone_detection),
+        (by_attack(*tried, budgets[0]), by_attack(*tried, budgets[1])),
+        at_prices(judge, sample, budget),
+        MeanConcentration(*map(float, cells.concentration.mean(axis=0))),
     )
 
 
@@ -125,12 +140,18 @@ def _ranking(scores: Sequence[Scores]) -> FloatArray:
     return np.array([np.where(one.quality > NOTHING, one.minimum, -1.0) for one in scores])
 
 
-def _sides(scores: Sequence[Scores], identities: int) -> list[Side]:
-    minimums = _ranking(scores)
+def _sides(judged: Sequence[_Judged], side: int, identities: int) -> list[Side]:
+    minimums = _ranking([one.scores[side] for one in judged])
     best = best_share(minimums)
     return [
-        _side(one, identities, float(best[place]), rank_interval(minimums, place))
-        for place, one in enumerate(scores)
+        _side(
+            one.scores[side],
+            one.by_attack[side],
+            identities,
+            float(best[place]),
+            rank_interval(minimums, place),
+        )
+        for place, one in enumerate(judged)
     ]
 
 
@@ -148,7 +169,13 @@ def _overtaken(
     ]
 
 
-def _side(scores: Scores, identities: int, best: float, ranks: tuple[int, int]) -> Side:
+def _side(
+    scores: Scores,
+    by_attack: tuple[ByAttack, ...],
+    identities: int,
+    best: float,
+    ranks: tuple[int, int],
+) -> Side:
     curve: FloatArray = scores.cutoff[0]
     return Side(
         identities=identities,
@@ -163,6 +190,7 @@ def _side(scores: Scores, identities: int, best: float, ranks: tuple[int, int]) 
         replayed=scores.replayed,
         cutoff=tuple((size, float(cut)) for size, cut in enumerate(curve, start=1)),
         cutoff_number=cutoff_number(curve),
+        by_attack=by_attack,
         best=best,
         ranks=ranks,
     )

@@ -10,37 +10,52 @@ from trilemma.checks import NOTHING
 if TYPE_CHECKING:
     from trilemma.report import Report, Row, Side
 
-__all__ = ["verdict"]
+__all__ = ["findings", "sentences", "verdict", "warnings"]
 
 DECISIVE = 0.95
 
 
 def verdict(report: Report) -> list[str]:
     """Return notes on who is best, what is decisive, ties, flags, failures and the effort."""
-    notes = []
-    if report.rows:
-        notes += [_best(report, lambda row: row.verified), _best(report, lambda row: row.free)]
-    notes += [*_turnover(report), *_ties(report)]
+    return [*sentences(report), *findings(report), *warnings(report), *_effort(report)]
+
+
+def sentences(report: Report) -> list[str]:
+    """Return who is best with identities verified and with them free, or that nobody is."""
+    sides: list[Callable[[Row], Side]] = [lambda row: row.verified, lambda row: row.free]
+    return [_best(report, side) for side in sides] if report.rows else []
+
+
+def findings(report: Report) -> list[str]:
+    """Return what turns over, what ties, and what is not known."""
+    notes = [*_turnover(report), *_ties(report)]
     if not report.knows_quality:
         notes.append(
             "Nobody knows the truth here: Q is relative to the stake-weighted mean of the "
             "reports, and is left out of the minimum."
         )
-    notes += [f"{row.label}: {flag}." for row in report.rows for flag in row.flags]
-    notes += [f"{failure.label} is missing: {failure.reason}" for failure in report.failures]
+    return notes
+
+
+def warnings(report: Report) -> list[str]:
+    """Return what makes a number suspect, and who is missing."""
+    flags = [f"{row.label}: {flag}." for row in report.rows for flag in row.flags]
+    return [*flags, *(f"{it.label} is missing: {it.reason}" for it in report.failures)]
+
+
+def _effort(report: Report) -> Iterator[str]:
     searched = report.budget.evaluations
-    notes.append(
+    yield (
         f"{report.calls:,} mechanism calls: {report.plays} plays in each of "
         f"{report.worlds} worlds, "
         + (f"then a search of {searched} evaluations for each score, " if searched else "")
         + f"seed {report.seed}."
     )
     if report.witnesses:
-        notes.append(
+        yield (
             "With --out RUN the worst plays are kept as RUN/witnesses/*.json: trilemma replay, "
             "explain and minimise show what each does."
         )
-    return notes
 
 
 def _best(report: Report, side: Callable[[Row], Side]) -> str:

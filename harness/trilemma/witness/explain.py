@@ -15,7 +15,7 @@ from trilemma.scene import Scene
 from trilemma.search.goals import epochs_at
 from trilemma.witness.witness import Replay, Witness
 
-__all__ = ["Line", "explain", "stages_of", "text"]
+__all__ = ["Explanation", "Line", "explain", "explained", "stages_of", "text"]
 
 Stages = Callable[[Epoch], Mapping[str, AnyArray]]
 
@@ -37,6 +37,32 @@ class Line:
     group: str
     honest: float
     attacked: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A witness told: who the adversary is, and what each stage gives to whom.
+
+    Parameters
+    ----------
+    adversary : tuple of str
+    lines : tuple of Line
+    fault : str
+        Why there are no lines: the mechanism's `stages` fail; else empty.
+    """
+
+    adversary: tuple[str, ...]
+    lines: tuple[Line, ...]
+    fault: str = ""
+
+
+def explained(witness: Witness, mechanism: Mechanism) -> Explanation:
+    """Return what `explain` says of a witness that has been replayed; `stages` may fail."""
+    who = tuple(_adversary(witness))
+    try:
+        return Explanation(who, tuple(explain(witness, mechanism)[1]))
+    except PluginError as error:
+        return Explanation(who, (), str(error))
 
 
 def explain(witness: Witness, mechanism: Mechanism | None = None) -> tuple[Replay, list[Line]]:
@@ -142,18 +168,17 @@ def _staged(witness: Witness, rule: Mechanism, replay: Replay) -> Iterator[Line]
         ]
         for scenes in (replay.honest, replay.attacked)
     )
-    for stage, value in before[0][1].items():
-        if value.dtype.kind not in "iuf":
+    scenes = (*before, *after)
+    # as many validators as miners are taken for accounts: there may be stages of these only there
+    for stage in (it for it in before[0][1] if all(it in found for _, found in scenes)):
+        seen = [(scene, found[stage]) for scene, found in scenes]
+        if any(value.dtype.kind not in "iuf" for _, value in seen):
             continue
         for pool in ("validators", "miners"):
-            if _along(before[0][0], pool, value) is not None:
-                yield from _lines(
-                    stage,
-                    *(
-                        [_grouped(scene, pool, found[stage]) for scene, found in both]
-                        for both in (before, after)
-                    ),
-                )
+            # and only the attacked epoch may tell whose a stage is
+            if all(_along(scene, pool, value) is not None for scene, value in seen):
+                grouped = [_grouped(scene, pool, value) for scene, value in seen]
+                yield from _lines(stage, grouped[: len(before)], grouped[len(before) :])
 
 
 def _along(scene: Scene, pool: str, values: AnyArray) -> AnyArray | None:
