@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from trilemma import compare, names
@@ -47,6 +48,7 @@ def test_the_whole_default_compare(benchmark: BenchmarkFixture) -> None:
     assert (report.world["validators"], report.world["miners"]) == (64, 128)
 
 
+@pytest.mark.slow
 def test_a_cold_start(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     benchmark.group = "first answer of yuma in a fresh process"
     assert once(benchmark, first_answer, tmp_path) == "[1.0, 0.0]\n"

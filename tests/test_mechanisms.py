@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from trilemma.contract import Pay, call
 from trilemma.model import Epoch, Mechanism, Rewards
-from trilemma.registry import load, names
+from trilemma.registry import label, load, names
 from trilemma_mechanisms.controls import Dictator, StakeProportional, StakeWeighted, Uniform
 from trilemma_mechanisms.dao_vote import DaoVote
 from trilemma_mechanisms.quadratic import Quadratic
@@ -239,8 +239,10 @@ def test_other_labels_for_the_same_identities_change_nobodys_pay(
         seats=[rows.index(seat) for seat in given["seats"]],
         orders=given["orders"][:, columns],
     )
-    np.testing.assert_allclose(after.miners, before.miners[columns], atol=1e-12)
-    np.testing.assert_allclose(after.validators, before.validators[rows], atol=1e-12)
+    # the sum of a row depends on its order, and decides between two neighbours of 16 bits
+    apart = 2e-4 if "arithmetic='chain'" in label(mechanism) else 1e-12
+    np.testing.assert_allclose(after.miners, before.miners[columns], atol=apart)
+    np.testing.assert_allclose(after.validators, before.validators[rows], atol=apart)
 
 
 @ALL
