@@ -274,6 +274,7 @@ PAGES = {  # written as a whole, by scripts of their own
     "reference": "docs/reference.py",
     "properties": "docs/properties.py",
     "gallery": "docs/gallery.py",
+    "schema": "docs/schema.py",
 }
 
 

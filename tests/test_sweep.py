@@ -536,3 +536,16 @@ def test_nobody_is_distrusted_without_a_network_or_where_nobody_would_be_left(ne
     assert "no parameter is called 'distrusted'" in complaint(2, *swept, *SMALL)
     asked_for = ("compare", "yuma", "--network", net, "--distrusted", "6")
     assert "distrusted must be less than 6" in complaint(2, *asked_for)
+
+
+@pytest.mark.parametrize(
+    "values", ["-1e308..1e308", "1e13,2", "0..1:99999999999", "0..1e300:" + "9" * 5000]
+)
+def test_ranges_beyond_reason_are_refused(values: str) -> None:
+    with pytest.raises(UsageError, match=r"^noise: "):
+        sweep(["uniform"], over="noise", values=values)
+
+
+def test_a_long_range_of_whole_numbers_is_not_written_out() -> None:
+    with pytest.raises(UsageError, match=r"insiders"):
+        sweep(["uniform"], over="insiders", values="1..1e11")

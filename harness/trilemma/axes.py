@@ -21,6 +21,7 @@ PRICE = "identity_cost"
 BUDGET = ("stake", "identities", PRICE, "insiders")
 FINE, COARSE = 101, 11  # points of a range, where nothing is measured again and where it is
 MOST_POINTS = 1001
+MOST = 1e12  # of any parameter: beyond 2**53 there are gaps between whole numbers
 EXAMPLE = "0..0.1, 0..0.1:21 (21 points) or 0,0.01,0.05"
 
 
@@ -103,7 +104,7 @@ def grid(setting: Setting, parameter: str, values: str | Iterable[float]) -> tup
     return tuple(distinct)
 
 
-Between: TypeAlias = Callable[[float, float], list[float]]
+Between: TypeAlias = Callable[[float, float], Sequence[float]]
 """Gives all values that lie between two ends, where they are so few that they can be listed."""
 
 
@@ -112,7 +113,7 @@ def _range(parameter: str, text: str, between: Between | None, points: int) -> l
     low, high = _numbers(parameter, text, ends.split("..", 1))
     if low >= high:
         raise UsageError(f"{parameter}: the range {text} is empty; expected {EXAMPLE}")
-    if count and not count.isdecimal():
+    if count and not (count.isdecimal() and len(count) < 10):
         raise UsageError(f"{parameter}: cannot read {text!r}; expected {EXAMPLE}")
     if count:
         points = whole(f"{parameter}: points", int(count), 2, MOST_POINTS)
@@ -133,6 +134,8 @@ def _numbers(parameter: str, text: str, parts: Sequence[str | float]) -> list[fl
         numbers = []
     if not numbers or not np.isfinite(numbers).all():
         raise UsageError(f"{parameter}: cannot read {text!r}; expected {EXAMPLE}")
+    if np.abs(numbers).max() > MOST:
+        raise UsageError(f"{parameter}: {text}: expected no number beyond {MOST:g}")
     return numbers
 
 
@@ -165,8 +168,8 @@ def _powers(low: float, high: float) -> list[float]:
     return [count for count in counts if low <= count <= high]
 
 
-def _integers(low: float, high: float) -> list[float]:
-    return list(range(int(np.ceil(low)), int(np.floor(high)) + 1))
+def _integers(low: float, high: float) -> Sequence[float]:
+    return range(int(np.ceil(low)), int(np.floor(high)) + 1)
 
 
 # --- whose parameter it is -----------------------------------------------------------------------

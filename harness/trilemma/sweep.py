@@ -26,7 +26,7 @@ from trilemma.run import Run
 from trilemma.specs import meant
 from trilemma.worlds import Preset, Source
 
-__all__ = ["sweep"]
+__all__ = ["chosen", "sweep", "target_of"]
 
 TARGETS = {"quality" if name == "quality_attacked" else name: name for name in SCORES}
 
@@ -78,8 +78,8 @@ def sweep(
     DataError
         If `out` cannot be used.
     """
-    target = None if until is None else _target(until)
-    loaded, broken = registry.load_each(_chosen(mechanisms, over))
+    target = None if until is None else target_of(until)
+    loaded, broken = registry.load_each(chosen(mechanisms, over))
     base = Setting(loaded, world or Preset(), budget or Budget(evaluations=0))
     places = grid(base, over, values)
     settings = [varied(base, over, value) for value in places]
@@ -103,9 +103,7 @@ def sweep(
         )
 
 
-def _chosen(
-    mechanisms: Iterable[str | Mechanism] | None, over: str
-) -> list[str | Mechanism] | None:
+def chosen(mechanisms: Iterable[str | Mechanism] | None, over: str) -> list[str | Mechanism] | None:
     """Return the mechanisms asked for; by default that whose parameter it is, or all."""
     if isinstance(mechanisms, str):
         raise UsageError(f"expected a list of mechanisms; write [{mechanisms!r}]")
@@ -115,7 +113,8 @@ def _chosen(
     return [*owners] or None
 
 
-def _target(text: str) -> Target:
+def target_of(text: str) -> Target:
+    """Return what `until` means; a UsageError if it means nothing."""
     name, _, level = (part.strip() for part in text.partition(">="))
     try:
         number = float(level)
@@ -148,12 +147,17 @@ def _measured(
                 _by_label(group),
                 world=group[0].world,
                 budget=_largest(group),
-                out=out if shared or out is None else Path(out) / f"{over}={place!r}",
+                out=out if shared or out is None else Path(out) / _folder(over, place),
                 progress=progress and _part(progress, at, len(groups)),
                 **asked,
             )
             runs += [opened.enter_context(run)] * len(group)
         yield runs
+
+
+def _folder(over: str, place: float) -> str:
+    # ../rules.py:Rule.power must not lead out of the run
+    return f"{over.replace('/', '_').replace(os.sep, '_')}={place!r}"
 
 
 def _share_cells(settings: list[Setting]) -> bool:

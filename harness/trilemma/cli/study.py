@@ -1,0 +1,82 @@
+"""`trilemma run`: what a study file describes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trilemma.cli.shell import (
+    Json,
+    Quiet,
+    Workers,
+    app,
+    bar,
+    complain,
+    complaints,
+    fail_if,
+    say,
+    target,
+)
+from trilemma.errors import TrilemmaError, UsageError
+
+
+@app.command()
+def run(
+    study: Annotated[
+        Path | None,
+        typer.Argument(metavar="STUDY", help="A study file, TOML.", show_default=False),
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of study files, and stop.")
+    ] = False,
+    workers: Workers = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Folder that keeps finished cells; the file may name it."),
+    ] = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run what a study file describes: a comparison, and sweeps beside it."""
+    with complaints():
+        if schema:
+            typer.echo(_schema(), nl=False)
+            return
+        if study is None:
+            raise UsageError("no study named; expected a file, as in trilemma run study.toml")
+        from trilemma.study import read_study
+
+        place = target(json)
+        # What a plug-in prints must not end up between the data.
+        with redirect_stdout(sys.stderr), _line_by_line():
+            asked = read_study(study)
+        asked = asked if out is None else replace(asked, out=out)
+        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+            outcome = asked.run(progress=progress, workers=workers)
+        say(str(outcome), outcome.to_json(), place)
+        fail_if(list(outcome.failures))
+
+
+def _schema() -> str:
+    from json import dumps
+
+    from trilemma.study import schema
+
+    return dumps(schema(), indent=2) + "\n"
+
+
+@contextmanager
+def _line_by_line() -> Iterator[None]:
+    """Complain about everything that is wrong with a file, each in a line of its own."""
+    try:
+        yield
+    except TrilemmaError as error:
+        for line in str(error).splitlines():
+            complain(line)
+        raise typer.Exit(error.exit_code) from error

@@ -1,0 +1,11 @@
+"""Study files: a whole comparison, and sweeps beside it, written down in TOML.
+
+What reads one needs pydantic, which is imported when the first is read.
+"""
+
+from __future__ import annotations
+
+from trilemma.study.reading import read_study, schema
+from trilemma.study.study import Outcome, Study, StudySweep
+
+__all__ = ["Outcome", "Study", "StudySweep", "read_study", "schema"]
