@@ -1,24 +1,37 @@
-"""A report in its run's folder: `report.json`, what it says, and `report.html`, the page of it."""
+"""A report in its run's folder: `report.json`, what it says; `report.html`, the page of it.
+
+`scores.npz` holds the scores of every resample, for `trilemma diff`: `labels` (k,), and `scores`
+(k, 2, 4, 1 + resamples) as `Row.sampled` has them.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from jinja2 import UndefinedError
 
 from trilemma.errors import DataError, one_line
+from trilemma.model import AnyArray, FloatArray
 from trilemma.report.document import document
+from trilemma.report.model import KEPT_SCORES
 from trilemma.report.page import render
+from trilemma.statistics import RESAMPLES
 
 if TYPE_CHECKING:
+    from zipfile import ZipFile
+
     from trilemma.report import Report
 
-__all__ = ["load", "rebuild", "save"]
+__all__ = ["load", "load_asked", "load_scores", "rebuild", "save"]
 
 DOCUMENT, PAGE, PROPERTIES = "report.json", "report.html", "properties.json"
+ASKED, SCORES = "run.json", "scores.npz"
 # what a file that is JSON, but no report, makes of the page
 FAULTS = (AttributeError, IndexError, KeyError, TypeError, ValueError, UndefinedError)
 
@@ -33,8 +46,9 @@ def save(report: Report, folder: Path) -> Path:
     """
     for witness in report.witnesses:
         witness.save(folder / "witnesses")
+    _write(folder / SCORES, _scores(report))
     told = json.dumps(document(report), indent=1, allow_nan=False)
-    _write(folder / DOCUMENT, f"{told}\n")
+    _write(folder / DOCUMENT, f"{told}\n".encode())
     return rebuild(folder)
 
 
@@ -56,7 +70,7 @@ def rebuild(folder: Path) -> Path:
             f"{folder}: {DOCUMENT} or {PROPERTIES} is not of this program ({reason}); run the "
             "comparison, or trilemma check, again"
         ) from error
-    _write(folder / PAGE, page)
+    _write(folder / PAGE, page.encode())
     return folder / PAGE
 
 
@@ -68,13 +82,80 @@ def load(folder: Path) -> dict[str, Any]:
     DataError
         If the folder holds none.
     """
-    path = folder / DOCUMENT
+    return _read(_there(folder, DOCUMENT))
+
+
+def load_asked(folder: Path) -> dict[str, Any]:
+    """Return what a run was asked.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold it.
+    """
+    return _read(_there(folder, ASKED))
+
+
+def load_scores(folder: Path, labels: Sequence[str]) -> FloatArray:
+    """Return the scores of every resample, (k, 2, 4, 1 + resamples), of these k mechanisms.
+
+    Raises
+    ------
+    DataError
+        If the folder does not hold them.
+    """
+    from trilemma.importers.archives import opened
+
+    path = folder / SCORES
     if not path.is_file():
         raise DataError(
-            f"{folder}: no {DOCUMENT} in it; expected the folder of a finished comparison, "
+            f"{folder}: no {SCORES} in it, which older versions did not keep; repeat the same "
+            f"compare command with --out {folder} to add it (nothing is computed again)"
+        )
+    shape = (len(labels), 2, len(KEPT_SCORES), 1 + RESAMPLES)
+    try:
+        with opened(path) as archive:
+            kept = _array(archive, "labels", "U", shape[:1]).tolist()
+            scores: FloatArray = _array(archive, "scores", "f", shape)
+        if kept != list(labels) or not np.isfinite(scores).all():
+            raise DataError(f"not of the mechanisms in {DOCUMENT}, or not of numbers")
+    except DataError as error:
+        raise DataError(
+            f"{path}: not the scores of this run ({error}); repeat the same compare command with "
+            f"--out {folder}"
+        ) from error
+    return scores
+
+
+def _scores(report: Report) -> bytes:
+    labels = np.array([row.label for row in report.rows], np.str_)
+    shape = (len(report.rows), 2, len(KEPT_SCORES), 1 + RESAMPLES)
+    scores = np.array([row.sampled for row in report.rows], np.float64).reshape(shape)
+    file = BytesIO()
+    np.savez_compressed(file, labels=labels, scores=scores)
+    return file.getvalue()
+
+
+def _array(archive: ZipFile, name: str, kind: str, shape: tuple[int, ...]) -> AnyArray:
+    """Return an array of an archive, having seen from its header that it is what is expected."""
+    from trilemma.importers.archives import member
+
+    file = BytesIO(member(archive, f"{name}.npy"))
+    np.lib.format.read_magic(file)
+    found, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if (found, fortran, dtype.kind) != (shape, False, kind):
+        raise DataError(f"{name} is {dtype} {found}, expected kind {kind} {shape}")
+    return np.ndarray(shape, dtype, file.read())
+
+
+def _there(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise DataError(
+            f"{folder}: no {name} in it; expected the folder of a finished comparison, "
             "trilemma compare --out RUN"
         )
-    return _read(path)
+    return path
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -89,11 +170,11 @@ def _read(path: Path) -> dict[str, Any]:
     return told
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(content)
         scratch.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error

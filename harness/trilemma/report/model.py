@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from trilemma.model import FloatArray
 from trilemma.scores import SEARCH
 from trilemma.statistics import Interval
 
-__all__ = ["AtPrice", "ByAttack", "MeanConcentration", "Row", "Side"]
+__all__ = ["KEPT_SCORES", "AtPrice", "ByAttack", "MeanConcentration", "Row", "Side"]
 
 SEARCHED_SCORES = ("sybil_resistance", "neutrality")
+KEPT_SCORES = (*SEARCHED_SCORES, "quality_attacked", "minimum")  # of every resample
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class Row:
     concentration : MeanConcentration
     control : bool
         Whether it is a rule with known scores, there to show that the evaluation is sound.
+    sampled : ndarray, shape (2, 4, 1 + resamples)
+        Verified, then free: the scores of `KEPT_SCORES`, of all worlds and of each resample.
     """
 
     name: str
@@ -172,6 +176,7 @@ class Row:
     by_price: tuple[AtPrice, ...]
     concentration: MeanConcentration
     control: bool
+    sampled: FloatArray = field(repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return one entry of `mechanisms` in the schema."""

@@ -14,7 +14,7 @@ from trilemma.cells import Cell, Suite
 from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray, Mechanism
 from trilemma.report.breakdown import at_prices, by_attack
-from trilemma.report.model import AtPrice, ByAttack, MeanConcentration, Row, Side
+from trilemma.report.model import KEPT_SCORES, AtPrice, ByAttack, MeanConcentration, Row, Side
 from trilemma.scores import Scores, clone_sweep, cutoff_number, late, score
 from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
@@ -104,6 +104,7 @@ def rows_of(
             by_price=one.by_price,
             concentration=one.concentration,
             control=bool(getattr(one.mechanism, "control", False)),
+            sampled=np.array([[getattr(it, name) for name in KEPT_SCORES] for it in one.scores]),
         )
         for place, one in enumerate(judged)
     )

@@ -51,11 +51,6 @@ def _effort(report: Report) -> Iterator[str]:
         + (f"then a search of {searched} evaluations for each score, " if searched else "")
         + f"seed {report.seed}."
     )
-    if report.witnesses:
-        yield (
-            "With --out RUN the worst plays are kept as RUN/witnesses/*.json: trilemma replay, "
-            "explain and minimise show what each does."
-        )
 
 
 def _best(report: Report, side: Callable[[Row], Side]) -> str:

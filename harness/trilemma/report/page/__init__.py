@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from trilemma.report.page.drawings import bars, curves, matrix, plane, shown
 from trilemma.report.page.properties import properties
-from trilemma.report.page.wording import WORDS, facts, filters
+from trilemma.report.page.wording import WORDS, facts, filters, place
 
 __all__ = ["fragment", "render"]
 
@@ -44,6 +44,7 @@ def render(document: Mapping[str, Any], told: Mapping[str, Any] | None = None) -
         document=document,
         properties=None if told is None else properties(told),
         facts=facts(document),
+        place=place(document),
         plane=plane(document),
         curves=curves(document),
         matrices=[matrix(document, side) for side in ("free", "verified")],

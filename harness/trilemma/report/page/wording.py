@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["WORDS", "amount", "facts", "filters", "half"]
+__all__ = ["WORDS", "amount", "facts", "filters", "half", "place"]
 
 WORDS = {
     "sybil_resistance": (
@@ -64,6 +64,17 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         *((f"{name} version", value) for name, value in document["versions"].items()),
         ("attacks", ", ".join(document["attacks"])),
     ]
+
+
+def place(document: Mapping[str, Any]) -> str:
+    """Return in what kind of worlds the comparison was made."""
+    world = document["world"]
+    said = f"{world['worlds']} worlds"
+    if "network" in world:
+        said += f" built on {world['network']}"
+    if "validators" in world and "miners" in world:
+        said += f", {world['validators']} validators and {world['miners']} miners"
+    return f"{said}, {world['stake']} stake" if "stake" in world else said
 
 
 def filters() -> dict[str, Callable[..., str]]:
