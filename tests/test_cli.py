@@ -530,8 +530,8 @@ def test_an_interruption_counts_as_one_whatever_a_library_makes_of_it(
         _broken_by(OSError())
 
 
-COMPARE = ("compare", *QUICK, "--worlds=3", "--evaluations=20")
-MAP = ("map", "--validators=8", "--miners=10", "--grid=11", "--stakes=0.6,0.7,0.8")
+COMPARE = ("compare", *QUICK, "--worlds=6", "--evaluations=20")
+MAP = ("map", "--validators=8", "--miners=10", "--grid=11", "--stakes=0.55,0.6,0.65,0.7,0.75,0.8")
 
 
 @pytest.mark.parametrize(
@@ -544,24 +544,109 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 ) -> None:
     question = (*command, "./rules.py:waits", "stake_weighted", "--json", "-")
     resumable = (*question, "--workers", workers, "--out", "run")
-    process = spawned(*resumable, program=("-c", MAIN))
+    code, out, err = interrupted(resumable)
+    assert (code, out) == (130, "")
+    lines = err.splitlines()
+    assert lines[0] == "finishing what is under way; Ctrl-C again stops at once"
+    assert lines[1].startswith("trilemma: interrupted; ")
+    assert len(lines) == 2
+    before = cells()
+    assert 1 <= len(before) < 12
+    code, resumed, err = ran(*resumable)
+    assert (code, err) == (0, "")
+    assert resumed == asked(*question)[1]
+    assert len(cells()) == 12
+    assert before.items() <= cells().items()
+
+
+def interrupted(command: Sequence[str], times: int = 1) -> tuple[int, str, str]:
+    """Run a command, and press Ctrl-C once the first cell is there."""
+    process = spawned(*command, program=("-c", MAIN))
     try:
         deadline = time.monotonic() + 60
         while not cells() and time.monotonic() < deadline and process.returncode is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.02)
         process.send_signal(signal.SIGINT)
-        Path("go").touch()
+        if times == 1:
+            Path("go").touch()
+        else:
+            assert process.stderr is not None
+            first = process.stderr.readline()  # it has seen the first
+            assert first.startswith("finishing")
+            process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert (process.returncode, out) == (130, "")
-    assert err.startswith("trilemma: interrupted")
-    assert err.count("\n") == 1
-    before = cells()
-    assert 1 <= len(before) < 6
-    code, resumed, err = ran(*resumable)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_interruption_stops_at_once(workers: str) -> None:
+    command = (*COMPARE, "./rules.py:waits", "--json", "-", "--workers", workers, "--out", "run")
+    code, out, err = interrupted(command, times=2)  # nobody ever writes what the rule waits for
+    assert (code, out) == (130, "")
+    assert "trilemma resume run goes on" in err
+    Path("go").touch()
+    code, out, _ = asked("resume", "run", "--json", "-")
+    assert code == 0
+    assert out == asked(*COMPARE, "./rules.py:waits", "--json", "-")[1]
+
+
+def test_a_run_is_kept_and_told_of_and_goes_on_from_its_folder_alone() -> None:
+    question = ("compare", "uniform", "./rules.py:even", *QUICK)
+    out = asked(*question)[1]
+    assert "Kept in runs/0001: report.html is its page" in out
+    assert asked(*question)[1].replace("runs/0002", "runs/0001") == out
+    assert asked("status", "runs/0001")[1].startswith("runs/0001: finished\n")
+    page = Path("runs/0001/report.html")
+    before = page.read_bytes()
+    page.unlink()
+    next(Path("runs/0001/cells").glob("uniform*/1.npz")).unlink()
+    told = asked("status", "runs/0001")[1].splitlines()
+    assert told[0] == "runs/0001: stopped"
+    assert [line.split()[-3] for line in told[1:3]] == ["1", "2"]
+    assert told[3] == "trilemma resume runs/0001 goes on"
+    code, out, err = asked("resume", "runs/0001")
     assert (code, err) == (0, "")
-    assert resumed == asked(*question)[1]
-    assert len(cells()) == 6
-    assert before.items() <= cells().items()
+    assert page.read_bytes() == before
+    state = json.loads(asked("status", "runs/0001", "--json", "-")[1])
+    assert state["state"] == "finished"
+    assert [it["done"] for it in state["mechanisms"]] == [2, 2]
+
+
+def test_a_run_on_a_network_goes_on_while_its_file_is_the_same() -> None:
+    np.savez("net.npz", stake=[6, 3, 1], weights=[[3, 1, 2], [1, 1, 1], [1, 3, 0]])
+    question = ("compare", "uniform", "--network=net.npz", "--worlds=2", "--identities=2")
+    asked(*question, "--evaluations=0", "--distrusted=1")
+    Path("runs/0001/report.html").unlink()
+    assert asked("resume", "runs/0001")[0] == 0
+    np.savez("net.npz", stake=[6, 3, 2], weights=[[3, 1, 2], [1, 1, 1], [1, 3, 0]])
+    assert "net.npz changed since; ask again" in complaint(3, "resume", "runs/0001")
+
+
+def test_two_runs_at_once_on_one_folder_are_refused() -> None:
+    command = (*COMPARE, "./rules.py:waits", "--workers=1", "--out=run")
+    with spawned(*command) as first:
+        while not cells() and first.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                first.wait(0.02)
+        assert asked("status", "run")[1].startswith("run: running\n")
+        line = complaint(
+            2, "compare", "uniform", *QUICK, "--worlds=6", "--evaluations=20", "--out=run"
+        )
+        first.kill()
+    assert "another process is writing to this run" in line
+    Path("go").touch()
+    assert asked("resume", "run")[0] == 0  # a lock does not outlive who held it
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{}", '{"worlds": "x"}'])
+def test_what_is_no_run_is_neither_gone_on_with_nor_told_of(content: str) -> None:
+    for command in ("resume", "status"):
+        assert "no run.json in it" in complaint(3, command, "nowhere")
+        Path("run").mkdir(exist_ok=True)
+        Path("run/run.json").write_text(content)
+        assert "not of this program" in complaint(3, command, "run") or "not a run" in complaint(
+            3, command, "run"
+        )

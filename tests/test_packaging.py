@@ -143,10 +143,10 @@ def test_a_plugin_in_one_file_of_ten_lines_takes_part(tmp_path: Path) -> None:
 LAYERS = [
     {"__main__", "pytest_plugin", "hypothesis_hook"},
     {"cli"},
-    {"testing"},
-    {"sweep", "frontier", "incidents"},
+    {"testing", "study"},
+    {"resume", "sweep", "frontier", "incidents"},
     {"curves"},
-    {"compare", "retention", "dynamics", "cutoff", "whatif"},
+    {"compare", "diff", "retention", "dynamics", "cutoff", "whatif"},
     {"run"},
     {"report"},
     {"costs", "witness"},

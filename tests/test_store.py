@@ -279,7 +279,7 @@ def test_a_cell_comes_back_as_it_was(tmp_path: Path) -> None:
     assert store.load("a(b='/..')", 8) is None
     assert store.load("a(b='/.,')", 7) is None
     assert store.load_coalitions("a") is None
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "cells"}
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "cells", "lock.sqlite"}
 
 
 # --- what belongs to another run is refused ------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -91,9 +91,9 @@ def compare(
         progress=progress,
     ) as run:
         report = run.report(broken, run.witnesses(crew_of(workers)))
-    if out is not None:
-        save(report, Path(out))
-    return report
+        if out is not None:
+            save(report, Path(out))
+        return report
 
 
 @contextmanager
@@ -118,8 +118,8 @@ def measured(
     crew_size = crew_of(workers)
     xi, budget = real("xi", xi, 0, 1), budget or Budget()
     run = Run(world or Preset(), worlds, budget, xi, seed, _listed(attacks))
-    with _folder(out) as folder:
-        run.enter(loaded, Store(folder, run.asked(list(loaded)), FIXED))
+    with _folder(out) as folder, closing(Store(folder, run.asked(loaded), FIXED)) as store:
+        run.enter(loaded, store)
         try:
             run.compute(list(loaded), crew_size, progress)
         except DeadWorkerError:

@@ -6,11 +6,13 @@ import ctypes
 import multiprocessing
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, TypeAlias
 
 from trilemma.errors import DeadWorkerError
@@ -48,19 +50,73 @@ def crew(shared: object, workers: int) -> Iterator[Spread]:
     ------
     DeadWorkerError
         If a worker process ends by itself.
+    KeyboardInterrupt
+        Once what was under way is done and taken; at once where somebody interrupts again.
     """
-    if workers == 1 or not CAN_FORK:
-        yield lambda method, jobs: ((job, getattr(shared, method)(*job)) for job in jobs)
+    with _patience() as patience:
+        if workers == 1 or not CAN_FORK:
+            yield lambda method, jobs: _in_order(shared, method, jobs, patience)
+            return
+        _compile()
+        context = multiprocessing.get_context("fork")
+        pool = ProcessPoolExecutor(workers, context, _adopt, (shared,))
+        try:
+            yield lambda method, jobs: _spread(pool, workers, method, jobs, patience)
+        except BrokenProcessPool as error:
+            raise DeadWorkerError("its process died; --workers 1 may show where") from error
+        except KeyboardInterrupt:
+            if patience.is_lost:
+                _end_workers()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _end_workers() -> None:
+    for child in multiprocessing.active_children():
+        child.terminate()
+
+
+class _Patience:
+    """What Ctrl-C means: the first time to take no new job, the second time to stop at once."""
+
+    def __init__(self) -> None:
+        self.is_over = self.is_lost = False
+
+    def __call__(self, *_: object) -> None:
+        if self.is_over:
+            self.is_lost = True
+            raise KeyboardInterrupt
+        self.is_over = True
+        print("finishing what is under way; Ctrl-C again stops at once", file=sys.stderr)
+
+    def check(self) -> None:
+        """Raise if somebody interrupted."""
+        if self.is_over:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _patience() -> Iterator[_Patience]:
+    """Take Ctrl-C over, where this is the thread that gets it and nobody else took it."""
+    patience = _Patience()
+    first = threading.current_thread() is threading.main_thread()
+    if not first or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield patience
         return
-    _compile()
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(workers, context, _adopt, (shared,))
+    signal.signal(signal.SIGINT, patience)
     try:
-        yield lambda method, jobs: _spread(pool, method, jobs)
-    except BrokenProcessPool as error:
-        raise DeadWorkerError("its process died; --workers 1 may show where") from error
+        yield patience
     finally:
-        pool.shutdown(cancel_futures=True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _in_order(
+    shared: object, method: str, jobs: Iterable[Job], patience: _Patience
+) -> Iterator[tuple[Job, Any]]:
+    for job in jobs:
+        yield job, getattr(shared, method)(*job)
+        patience.check()
 
 
 def _compile() -> None:
@@ -72,15 +128,32 @@ def _compile() -> None:
 
 
 def _spread(
-    pool: ProcessPoolExecutor, method: str, jobs: Iterable[Job]
+    pool: ProcessPoolExecutor,
+    workers: int,
+    method: str,
+    jobs: Iterable[Job],
+    patience: _Patience,
 ) -> Iterator[tuple[Job, Any]]:
+    waiting = iter(jobs)
+    under_way: dict[Future[Any], Job] = {}
+    while True:
+        # one more than there are workers, so that none waits for the next
+        room = 0 if patience.is_over else workers + 1 - len(under_way)
+        under_way |= {_submitted(pool, method, job): job for job in islice(waiting, room)}
+        if not under_way:
+            break
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield under_way.pop(future), future.result()  # kept, results would pile up
+    patience.check()
+
+
+def _submitted(pool: ProcessPoolExecutor, method: str, job: Job) -> Future[Any]:
     with warnings.catch_warnings():
         # From Python 3.12 on, forking beside any thread warns; numpy keeps idle ones, which
         # take care of themselves.
         warnings.filterwarnings("ignore", ".*multi-threaded.*", DeprecationWarning)
-        futures = {pool.submit(_call, method, job): job for job in jobs}
-    for future in as_completed(futures):
-        yield futures.pop(future), future.result()  # kept, results would pile up
+        return pool.submit(_call, method, job)
 
 
 _shared: object

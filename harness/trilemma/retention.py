@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -83,13 +84,14 @@ def retention_map(
     loaded, broken = registry.load_each(None if mechanisms is None else list(mechanisms))
     loaded = _adjusted(loaded, parameters or {})
     run = _Run(chosen, shares, whole("seeds", seeds, 1), loaded)
-    store = None if out is None else Store(Path(out), run.asked(), FIXED)
-    if store:
-        run.recall(store)
-    try:
-        run.compute(loaded, crew_size, store, progress)
-    except DeadWorkerError:
-        run.compute_apart(crew_size, store, progress)
+    kept = nullcontext() if out is None else closing(Store(Path(out), run.asked(), FIXED))
+    with kept as store:
+        if store:
+            run.recall(store)
+        try:
+            run.compute(loaded, crew_size, store, progress)
+        except DeadWorkerError:
+            run.compute_apart(crew_size, store, progress)
     failures = {spec: str(error) for spec, error in broken.items()} | run.failures
     return RetentionMap(asdict(chosen), shares, run.seeds, run.lines(), run.surfaces(), failures)
 

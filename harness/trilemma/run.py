@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ from trilemma.replays import Stage, replayed
 from trilemma.report import Failure, MeanConcentration, Report
 from trilemma.report.rows import Measured, rows_of
 from trilemma.search import Witnessed
-from trilemma.store import Store, code_of
+from trilemma.store import Store, code_of, key_of
 from trilemma.twins import Coalition, TwinTest, grown, members, scripted
 from trilemma.witness import Case, Explanation, Witness, explained, witnesses
 from trilemma.worlds import Source, world_seed
@@ -90,7 +91,7 @@ class Run:
         self.contestants: dict[str, _Contestant] = {}
         self.store: Store
 
-    def asked(self, labels: Sequence[str]) -> dict[str, object]:
+    def asked(self, loaded: Mapping[str, Mechanism]) -> dict[str, object]:
         """Return everything asked, as JSON values."""
         return {
             "version": version("trilemma"),
@@ -106,14 +107,17 @@ class Run:
             if self.budget.evaluations
             else None,
             "budget": asdict(self.budget),
-            "mechanisms": list(labels),
+            "mechanisms": list(loaded),
+            "codes": {label: code_of(mechanism) for label, mechanism in loaded.items()},
+            "files": list(getattr(self.source, "files", ())),
+            "asked_in": str(Path.cwd()),
         }
 
     def enter(self, loaded: Mapping[str, Mechanism], store: Store) -> None:
         """Find what is kept of each mechanism: its coalitions and its finished cells."""
         self.store = store
         for label, mechanism in loaded.items():
-            key = f"{label} {code_of(mechanism)}"
+            key = key_of(label, code_of(mechanism))
             contestant = _Contestant(mechanism, copied(mechanism), key)
             self.contestants[label] = contestant
             if coalitions := store.load_coalitions(contestant.key):

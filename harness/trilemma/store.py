@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,15 @@ from trilemma.search.keeping import from_arrays, to_arrays
 from trilemma.specs import parameters
 from trilemma.twins import Coalition
 
-__all__ = ["Store", "code_of"]
+__all__ = ["ASKED", "Store", "asked_in", "code_of", "done_in", "is_running", "key_of"]
+
+ASKED, LOCK = "run.json", "lock.sqlite"
 
 
 class Store:
     """A run's folder. Finished cells are found again; everything is written whole or not at all.
+
+    It is held until `close`: no other process may write to it meanwhile.
 
     Parameters
     ----------
@@ -46,17 +51,22 @@ class Store:
     DataError
         If the folder cannot be written, or its `run.json` cannot be read.
     UsageError
-        If the folder holds a run that differs in a fixed key.
+        If the folder holds a run that differs in a fixed key, or another process writes to it.
     """
 
     def __init__(self, folder: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
         self.folder = folder
-        path = folder / "run.json"
+        path = folder / ASKED
         with _keeping(folder):
             (folder / "cells").mkdir(parents=True, exist_ok=True)
             if path.exists():
                 _refuse_other_run(path, asked, fixed)
+            self._lock = _locked(folder)
             _write(path, json.dumps(asked, indent=2).encode())
+
+    def close(self) -> None:
+        """Let go of the folder, so that another process may write to it."""
+        self._lock.close()
 
     def load(self, key: str, number: int) -> Cell | None:
         """Return the cell of one mechanism in one world; None where it is missing or torn."""
@@ -91,9 +101,7 @@ class Store:
         self.keep(key, "coalitions", {"ranks": ranks})
 
     def _path(self, key: str, name: str) -> Path:
-        readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", key)[:60]
-        folder = f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
-        return self.folder / "cells" / folder / f"{name}.npz"
+        return _cells_of(self.folder, key) / f"{name}.npz"
 
     def find(self, key: str, name: str) -> dict[str, Any] | None:
         """Return the arrays kept of one mechanism under a name; None where missing or torn."""
@@ -106,6 +114,47 @@ class Store:
         with _keeping(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, file.getvalue())
+
+
+def asked_in(folder: Path) -> dict[str, Any]:
+    """Return what the run of a folder was asked, its `run.json`.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no run of this program.
+    """
+    path = folder / ASKED
+    if not path.is_file():
+        raise DataError(f"{folder}: no {ASKED} in it; expected the folder of a run")
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: not a run of this program; choose another folder") from error
+
+
+def key_of(label: str, code: str) -> str:
+    """Return what cells of a mechanism are kept under: what it is called, and what it does."""
+    return f"{label} {code}"
+
+
+def done_in(folder: Path, key: str, worlds: int) -> int:
+    """Return in how many of its worlds a run has finished a mechanism."""
+    kept = {path.name for path in _cells_of(folder, key).glob("*.npz")}
+    return sum(f"{number}.npz" in kept for number in range(worlds))
+
+
+def is_running(folder: Path) -> bool:
+    """Tell whether some process is writing to a run."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        _locked(folder).close()
+    except UsageError:
+        return True
+    except sqlite3.Error as error:
+        raise DataError(f"{folder}: cannot tell whether it runs ({error})") from error
+    return False
 
 
 def code_of(mechanism: object) -> str:
@@ -123,12 +172,37 @@ def code_of(mechanism: object) -> str:
     return sha256(b"".join([*parts, *(code_of(it).encode() for it in inner)])).hexdigest()[:8]
 
 
+def _cells_of(folder: Path, key: str) -> Path:
+    readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", key)[:60]
+    return folder / "cells" / f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
+
+
+def _locked(folder: Path) -> sqlite3.Connection:
+    """Return what holds a folder until it is closed, or this process ends, however it does."""
+    # forked workers have it open, too, and hold nothing by it; SQLite locks everywhere alike
+    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        lock.execute("PRAGMA journal_mode = MEMORY")  # or a journal would lie beside it
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise
+        raise UsageError(
+            f"{folder}: another process is writing to this run; wait for it, or choose another "
+            "folder"
+        ) from error
+    return lock
+
+
 @contextmanager
 def _keeping(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise DataError(f"{folder}: cannot keep the run here ({error.strerror})") from error
+    except sqlite3.Error as error:
+        raise DataError(f"{folder}: cannot keep the run here ({error})") from error
 
 
 def _refuse_other_run(path: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:

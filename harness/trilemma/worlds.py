@@ -256,6 +256,11 @@ class Imported:
         sees = draw.random(len(weights)) < self.clone_detection
         return _world(seed, stake / stake.sum(), weights, reference, twins, sees)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Where the network was read from."""
+        return self.network.files
+
     def describe(self) -> dict[str, object]:
         """Return the network's name and sizes beside the parameters."""
         epochs, n, m = self.network.weights.shape

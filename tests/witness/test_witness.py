@@ -196,6 +196,45 @@ def test_stages_that_fail_are_named(report: Report) -> None:
 # --- made smaller --------------------------------------------------------------------------------
 
 
+class OfAccounts:
+    """Pays by stake-weighted reports; tells of accounts where there are as many of both."""
+
+    def __call__(self, epoch: Epoch) -> Any:
+        support = epoch.stake @ epoch.weights
+        return support / support.sum() if support.any() else support
+
+    def stages(self, epoch: Epoch) -> dict[str, Any]:
+        n, m = epoch.weights.shape
+        told = {"stake": epoch.stake, "support": epoch.stake @ epoch.weights}
+        return {**told, "account": epoch.stake} if n == m else told
+
+
+def test_where_roles_are_as_many_an_attack_tells_whose_a_stage_is() -> None:
+    budget = Budget(0.2, 4, evaluations=0)
+    found = compare([OfAccounts()], world=Preset("equal", 6, 6), worlds=1, budget=budget, workers=1)
+    (splitting,) = [
+        told
+        for it, told in zip(found.witnesses, found.explanations, strict=True)
+        if it.identities == 4 and it.score == "sybil_resistance"
+    ]
+    shown = {(line.stage, line.group.split()[-1]) for line in splitting.lines}
+    assert not splitting.fault
+    assert not any(stage == "account" for stage, _ in shown)
+    assert ("support", "miners") in shown
+
+
+def test_a_report_goes_on_where_stages_fail() -> None:
+    class Failing(OfAccounts):
+        def stages(self, _: Epoch) -> dict[str, Any]:
+            raise RuntimeError("no stages")
+
+    budget = Budget(0.2, 2, evaluations=0)
+    found = compare([Failing()], world=Preset("equal", 6, 7), worlds=1, budget=budget, workers=1)
+    assert [row.label for row in found.rows]
+    assert all("no stages" in it.fault and not it.lines for it in found.explanations)
+    assert "no stages" in found.to_html()
+
+
 @pytest.mark.parametrize("rule", ["yuma", "quadratic", "stake_weighted", "dao_vote"])
 @pytest.mark.parametrize("score", ["sybil_resistance", "neutrality"])
 def test_a_smaller_play_does_most_of_the_harm(report: Report, rule: str, score: str) -> None:

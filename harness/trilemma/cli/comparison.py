@@ -111,9 +111,13 @@ def compare(
         given = {name: value for name, value in preset.items() if value is not None}
         reports: dict[str, float] = {"noise": noise, "clone_detection": clone_detection}
         source = source_of(network, given, **reports, **_doubts(network, distrusted))
-        place = target(json)
+        place, run = target(json), _folder(out)
         # What a plug-in prints must not end up between the data.
-        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+        with (
+            complaints(f"trilemma resume {run} goes on"),
+            bar(quiet) as progress,
+            redirect_stdout(sys.stderr),
+        ):
             report = compare(
                 mechanisms or None,
                 world=source,
@@ -122,11 +126,11 @@ def compare(
                 xi=xi,
                 seed=seed,
                 workers=workers,
-                out=out,
+                out=run,
                 attacks=attack,
                 progress=progress,
             )
-        say(str(report), report.to_json(), place)
+        say(f"{report}\n{_kept(run)}", report.to_json(), place)
         fail_if([failure.reason for failure in report.failures])
 
 
@@ -139,6 +143,19 @@ def _doubts(network: list[Path] | None, distrusted: int | None) -> dict[str, int
             "--distrusted needs --network: a preset's validators are honest by construction"
         )
     return {"distrusted": distrusted}
+
+
+def _folder(out: Path | None) -> Path:
+    from trilemma.resume import new_run
+
+    return new_run() if out is None else out
+
+
+def _kept(run: Path) -> str:
+    return (
+        f"Kept in {run}: report.html is its page; witnesses/ holds the worst plays for trilemma "
+        "replay, explain and minimise."
+    )
 
 
 def source_of(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:

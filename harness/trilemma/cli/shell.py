@@ -134,17 +134,27 @@ def complain(line: str) -> None:
 
 
 @contextmanager
-def complaints() -> Iterator[None]:
-    """Turn what goes wrong into one line and an exit code."""
+def complaints(
+    goes_on: str = "with --out, the same command goes on where this one stopped",
+) -> Iterator[None]:
+    """Turn what goes wrong into one line and an exit code.
+
+    Parameters
+    ----------
+    goes_on : str
+        What whoever interrupts may do next.
+    """
     try:
         yield
+    except typer.Exit:
+        raise
     except TrilemmaError as error:
         complain(str(error))
         raise typer.Exit(error.exit_code) from error
     except (KeyboardInterrupt, Exception) as error:
         if not _interrupted(error):
             raise
-        complain("interrupted; with --out, the same command goes on where this one stopped")
+        complain(f"interrupted; {goes_on}")
         raise typer.Exit(INTERRUPTED) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -50,7 +51,8 @@ def read(paths: Sequence[Path | str]) -> Network:
     if not paths:
         raise UsageError(f"network: no file given; expected {FORMATS}")
     try:
-        return _read([Path(path) for path in paths])
+        network = _read([Path(path) for path in paths])
+        return replace(network, files=tuple(str(Path(path).absolute()) for path in paths))
     except DataError as error:
         raise DataError(printable(str(error))) from error
     except OSError as error:

@@ -45,6 +45,8 @@ class Network:
     validator_owners, miner_owners : ndarray of int, shapes (n,) and (m,), optional
         The principal behind each identity, where a file knows clusters or cold keys; one
         numbering for both.
+    files : tuple of str
+        Where it was read from; nothing where a chain told it.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Network:
     miner_names: tuple[str, ...] = ()
     validator_owners: IntArray | None = None
     miner_owners: IntArray | None = None
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 3 or min(self.weights.shape) < 1:

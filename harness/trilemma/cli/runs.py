@@ -1,0 +1,44 @@
+"""`trilemma resume` and `trilemma status`: runs in their folders."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trilemma.cli.shell import Json, Quiet, Workers, app, bar, complaints, fail_if, say, target
+
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Folder of a compare.", show_default=False)
+]
+
+
+@app.command()
+def resume(
+    run: Run,
+    workers: Workers = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compute what is missing of a run; its folder says what was asked."""
+    with complaints(f"trilemma resume {run} goes on"):
+        from trilemma.resume import resume
+
+        place = target(json)
+        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+            report = resume(run, workers=workers, progress=progress)
+        say(str(report), report.to_json(), place)
+        fail_if([failure.reason for failure in report.failures])
+
+
+@app.command()
+def status(run: Run, json: Json = None) -> None:
+    """Say how far a run is, also while it runs."""
+    with complaints():
+        from trilemma.resume import status
+
+        place, found = target(json), status(run)
+        say(str(found), found.to_json(), place)
