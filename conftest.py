@@ -8,7 +8,7 @@ from hypothesis import settings
 
 settings.register_profile(
     "ordinary",
-    max_examples=40,
+    max_examples=30,
     deadline=None,  # a first call compiles
     derandomize="CI" in os.environ,
 )
