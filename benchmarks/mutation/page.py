@@ -28,9 +28,9 @@ seen. Each check is tried on the cases of `trilemma check --profile ci`.
 
 Left alone are parameters' validation, what a rule claims, what `stages` tells beyond pay, the
 choice between two ways to one answer, shortcuts that only rank, the way (not the end) of the search
-for a consensus, and the chain's arithmetic and records, which `trilemma.testing.oracle` compares
-with the chain's own epochs. Nor are parts of governance that no built-in mechanism
-is made of: slow twins are compared with those. Of the long kernels one mutant in several is tried. Mutants that numba
+for a consensus, the chain's arithmetic and records, which `trilemma.testing.oracle` compares with
+the chain's own epochs, and parts of governance that no built-in mechanism is made of, which are
+compared with slow twins. Of the long kernels one mutant in several is tried. Mutants that numba
 refuses to compile are not counted.
 
 `python -m benchmarks.mutation` writes this page.
