@@ -615,6 +615,21 @@ def test_a_run_is_kept_and_told_of_and_goes_on_from_its_folder_alone() -> None:
     assert [it["done"] for it in state["mechanisms"]] == [2, 2]
 
 
+def test_a_mistyped_name_leaves_no_folder_behind() -> None:
+    complaint(2, "compare", "yumma")
+    assert not any(Path("runs").iterdir())
+
+
+def test_where_runs_cannot_be_kept_the_comparison_is_made_and_says_so() -> None:
+    Path("runs").touch()  # a file in the way; whoever is root may write anywhere else
+    code, out, err = asked("compare", "uniform", *QUICK)
+    assert code == 0
+    assert "uniform" in out
+    assert "Kept in" not in out
+    assert err.startswith("trilemma: runs: cannot keep runs there")
+    assert err.endswith("so this run is not kept; name a folder with --out\n")
+
+
 def test_a_run_on_a_network_goes_on_while_its_file_is_the_same() -> None:
     np.savez("net.npz", stake=[6, 3, 1], weights=[[3, 1, 2], [1, 1, 1], [1, 3, 0]])
     question = ("compare", "uniform", "--network=net.npz", "--worlds=2", "--identities=2")

@@ -17,9 +17,10 @@ from trilemma.checks import NOTHING, real
 from trilemma.errors import DataError, one_line
 from trilemma.model import FloatArray
 from trilemma.report.diff import SIGNIFICANT, Changed, Diff, Difference, plain
-from trilemma.report.files import load, load_asked, load_scores
+from trilemma.report.files import load, load_scores
 from trilemma.report.model import KEPT_SCORES
 from trilemma.statistics import Interval, interval
+from trilemma.store import asked_in
 
 __all__ = ["diff", "holm", "p_value"]
 
@@ -92,7 +93,7 @@ class _Finished:
 
     @classmethod
     def of(cls, folder: Path) -> _Finished:
-        told, asked = load(folder), load_asked(folder)
+        told, asked = load(folder), asked_in(folder)
         try:
             found = cls._read(told, asked)
             labels = [str(it["label"]) for it in told["mechanisms"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, nullcontext
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -39,7 +39,7 @@ def new_run(parent: Path = RUNS) -> Path:
         parent.mkdir(parents=True, exist_ok=True)
         for number in count(1):
             folder = parent / f"{number:04}"
-            if not folder.exists():
+            with suppress(FileExistsError):  # of another run, perhaps begun just now
                 folder.mkdir()
                 return folder
     except OSError as error:

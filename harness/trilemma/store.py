@@ -27,7 +27,7 @@ from trilemma.search.keeping import from_arrays, to_arrays
 from trilemma.specs import parameters
 from trilemma.twins import Coalition
 
-__all__ = ["ASKED", "Store", "asked_in", "code_of", "done_in", "is_running", "key_of"]
+__all__ = ["ASKED", "Store", "asked_in", "code_of", "done_in", "is_running", "key_of", "written"]
 
 ASKED, LOCK = "run.json", "lock.sqlite"
 
@@ -62,7 +62,7 @@ class Store:
             if path.exists():
                 _refuse_other_run(path, asked, fixed)
             self._lock = _locked(folder)
-            _write(path, json.dumps(asked, indent=2).encode())
+            written(path, json.dumps(asked, indent=2).encode())
 
     def close(self) -> None:
         """Let go of the folder, so that another process may write to it."""
@@ -113,7 +113,7 @@ class Store:
         np.savez(file, **arrays, seal=_seal(arrays))
         with _keeping(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, file.getvalue())
+            written(path, file.getvalue())
 
 
 def asked_in(folder: Path) -> dict[str, Any]:
@@ -250,7 +250,8 @@ def _seal(arrays: dict[str, Any]) -> AnyArray:
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def _write(path: Path, data: bytes) -> None:
+def written(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; an OSError is the caller's to tell."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     scratch.write_bytes(data)
     scratch.replace(path)

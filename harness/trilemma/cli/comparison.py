@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,13 +19,14 @@ from trilemma.cli.shell import (
     Workers,
     app,
     bar,
+    complain,
     complaints,
     fail_if,
     numbers,
     say,
     target,
 )
-from trilemma.errors import UsageError
+from trilemma.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from trilemma.worlds import Source
@@ -111,10 +113,11 @@ def compare(
         given = {name: value for name, value in preset.items() if value is not None}
         reports: dict[str, float] = {"noise": noise, "clone_detection": clone_detection}
         source = source_of(network, given, **reports, **_doubts(network, distrusted))
-        place, run = target(json), _folder(out)
+        place = target(json)
         # What a plug-in prints must not end up between the data.
         with (
-            complaints(f"trilemma resume {run} goes on"),
+            _folder(out) as run,
+            _resumable(run),
             bar(quiet) as progress,
             redirect_stdout(sys.stderr),
         ):
@@ -130,7 +133,7 @@ def compare(
                 attacks=attack,
                 progress=progress,
             )
-        say(f"{report}\n{_kept(run)}", report.to_json(), place)
+        say(f"{report}{_kept(run)}", report.to_json(), place)
         fail_if([failure.reason for failure in report.failures])
 
 
@@ -145,15 +148,33 @@ def _doubts(network: list[Path] | None, distrusted: int | None) -> dict[str, int
     return {"distrusted": distrusted}
 
 
-def _folder(out: Path | None) -> Path:
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path | None]:
+    """Give the folder that keeps the run: the next of runs/, none where that cannot be written."""
     from trilemma.resume import new_run
 
-    return new_run() if out is None else out
+    run = out
+    if out is None:
+        try:
+            run = new_run()
+        except DataError as error:
+            complain(f"{error}, so this run is not kept; name a folder with --out")
+    try:
+        yield run
+    finally:
+        if out is None and run is not None and not any(run.iterdir()):
+            run.rmdir()  # nothing came of it: a name was mistyped, for one
 
 
-def _kept(run: Path) -> str:
+def _resumable(run: Path | None) -> AbstractContextManager[None]:
+    return nullcontext() if run is None else complaints(f"trilemma resume {run} goes on")
+
+
+def _kept(run: Path | None) -> str:
+    if run is None:
+        return ""
     return (
-        f"Kept in {run}: report.html is its page; witnesses/ holds the worst plays for trilemma "
+        f"\nKept in {run}: report.html is its page; witnesses/ holds the worst plays for trilemma "
         "replay, explain and minimise."
     )
 

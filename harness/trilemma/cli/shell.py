@@ -28,6 +28,7 @@ __all__ = [
     "Workers",
     "app",
     "bar",
+    "complain",
     "complaints",
     "drawing",
     "fail_if",

@@ -7,33 +7,31 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import UndefinedError
 
 from trilemma.errors import DataError, one_line
 from trilemma.model import AnyArray, FloatArray
 from trilemma.report.document import document
 from trilemma.report.model import KEPT_SCORES
-from trilemma.report.page import render
 from trilemma.statistics import RESAMPLES
+from trilemma.store import written
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
     from trilemma.report import Report
 
-__all__ = ["load", "load_asked", "load_scores", "rebuild", "save"]
+__all__ = ["PAGE", "keep", "load", "load_scores", "rebuild", "save"]
 
 DOCUMENT, PAGE, PROPERTIES = "report.json", "report.html", "properties.json"
-ASKED, SCORES = "run.json", "scores.npz"
+SCORES = "scores.npz"
 # what a file that is JSON, but no report, makes of the page
-FAULTS = (AttributeError, IndexError, KeyError, TypeError, ValueError, UndefinedError)
+FAULTS = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def save(report: Report, folder: Path) -> Path:
@@ -46,9 +44,9 @@ def save(report: Report, folder: Path) -> Path:
     """
     for witness in report.witnesses:
         witness.save(folder / "witnesses")
-    _write(folder / SCORES, _scores(report))
+    keep(folder / SCORES, _scores(report))
     told = json.dumps(document(report), indent=1, allow_nan=False)
-    _write(folder / DOCUMENT, f"{told}\n".encode())
+    keep(folder / DOCUMENT, f"{told}\n".encode())
     return rebuild(folder)
 
 
@@ -60,17 +58,22 @@ def rebuild(folder: Path) -> Path:
     DataError
         If the folder holds no report, or cannot be written.
     """
+    # here, because whoever imports trilemma would wait 40 ms for the templates' library
+    from jinja2 import UndefinedError
+
+    from trilemma.report.page import render
+
     properties = folder / PROPERTIES
     told, found = load(folder), _read(properties) if properties.exists() else None
     try:
         page = render(told, found)
-    except FAULTS as error:
+    except (*FAULTS, UndefinedError) as error:
         reason = one_line(error)[:200]
         raise DataError(
             f"{folder}: {DOCUMENT} or {PROPERTIES} is not of this program ({reason}); run the "
             "comparison, or trilemma check, again"
         ) from error
-    _write(folder / PAGE, page.encode())
+    keep(folder / PAGE, page.encode())
     return folder / PAGE
 
 
@@ -83,17 +86,6 @@ def load(folder: Path) -> dict[str, Any]:
         If the folder holds none.
     """
     return _read(_there(folder, DOCUMENT))
-
-
-def load_asked(folder: Path) -> dict[str, Any]:
-    """Return what a run was asked.
-
-    Raises
-    ------
-    DataError
-        If the folder does not hold it.
-    """
-    return _read(_there(folder, ASKED))
 
 
 def load_scores(folder: Path, labels: Sequence[str]) -> FloatArray:
@@ -170,11 +162,15 @@ def _read(path: Path) -> dict[str, Any]:
     return told
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+def keep(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
+    """
     try:
-        scratch.write_bytes(content)
-        scratch.replace(path)
+        written(path, content)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from error

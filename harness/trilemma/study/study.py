@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from trilemma.compare import compare
-from trilemma.errors import DataError
 from trilemma.executor import Progress
 from trilemma.model import Budget
 from trilemma.report import Report
+from trilemma.report.files import keep
 from trilemma.report.sweep import Sweep
 from trilemma.sweep import sweep
 from trilemma.worlds import Preset, Source
@@ -177,15 +176,8 @@ class Study:
 
     def _keep_source(self) -> None:
         """Copy the file into the run, once it is known that this folder is this study's."""
-        if self.out is None or not self.source:
-            return
-        path = self.out / COPY
-        scratch = path.with_name(f".{COPY}.{os.getpid()}")
-        try:
-            scratch.write_bytes(self.source)
-            scratch.replace(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be written ({error.strerror})") from error
+        if self.out is not None and self.source:
+            keep(self.out / COPY, self.source)
 
 
 def _part(progress: Progress, at: int, parts: int) -> Progress:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
-
-import numpy as np
 
 __all__ = [
     "Bars",
@@ -139,7 +138,7 @@ def plane(document: Mapping[str, Any]) -> Plane:
 
 def radius(quality: float) -> float:
     """Return the radius of a dot whose area grows with quality; page.js has the same."""
-    return float(np.round(4 + 8 * np.sqrt(quality), 2))
+    return round(4 + 8 * sqrt(quality), 2)
 
 
 def _at(frame: Frame, point: Mapping[str, Any]) -> tuple[float, float]:
