@@ -17,6 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.kept_cells import cells, changed
 from trilemma import registry
 from trilemma.cli import app
 from trilemma.cli.shell import complaints
@@ -27,6 +28,8 @@ QUICK = ("--stake=equal", "--validators=4", "--miners=5", "--worlds=2", "--ident
 
 RULES = '''
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from time import sleep
 
@@ -38,9 +41,15 @@ def even(epoch):
     return np.full(epoch.weights.shape[1], 1 / epoch.weights.shape[1])
 
 
+def begun():
+    with closing(sqlite3.connect("file:run/cells.sqlite?mode=ro", uri=True)) as database:
+        query = "SELECT 1 FROM kept WHERE name GLOB '[0-9]*'"
+        return database.execute(query).fetchone() is not None
+
+
 def waits(epoch):
     """Equal pay; once a cell is there, it takes its time until somebody writes `go`."""
-    while not Path("go").exists() and any(Path("run/cells").glob("*/[0-9]*.npz")):
+    while not Path("go").exists() and begun():
         sleep(0.005)
     return even(epoch)
 
@@ -483,7 +492,7 @@ def test_a_run_that_cannot_be_kept_is_a_data_error(target: str) -> None:
 
 def test_cells_that_cannot_be_kept_are_a_data_error() -> None:
     Path("run").mkdir()
-    Path("run/cells").touch()
+    Path("run/cells.sqlite").mkdir()
     assert "run" in complaint(3, "compare", "uniform", *QUICK, "--out", "run")
 
 
@@ -501,15 +510,6 @@ def test_a_plugin_that_fails_to_import_is_named_and_the_others_are_scored() -> N
 
 
 # --- interrupted ---------------------------------------------------------------------------------
-
-
-def cells() -> dict[Path, int]:
-    """Return the finished cells; a file that is written again has another number."""
-    return {
-        path: path.stat().st_ino
-        for path in Path("run/cells").glob("*/[0-9]*.npz")
-        if not path.stem.endswith(("-found", "-replayed"))
-    }
 
 
 def _broken_by(error: BaseException) -> None:
@@ -530,6 +530,7 @@ def test_an_interruption_counts_as_one_whatever_a_library_makes_of_it(
         _broken_by(OSError())
 
 
+RUN = Path("run")
 COMPARE = ("compare", *QUICK, "--worlds=6", "--evaluations=20")
 MAP = ("map", "--validators=8", "--miners=10", "--grid=11", "--stakes=0.55,0.6,0.65,0.7,0.75,0.8")
 
@@ -550,13 +551,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert lines[0] == "finishing what is under way; Ctrl-C again stops at once"
     assert lines[1].startswith("trilemma: interrupted; ")
     assert len(lines) == 2
-    before = cells()
+    before = cells(RUN)
     assert 1 <= len(before) < 12
     code, resumed, err = ran(*resumable)
     assert (code, err) == (0, "")
     assert resumed == asked(*question)[1]
-    assert len(cells()) == 12
-    assert before.items() <= cells().items()
+    assert len(cells(RUN)) == 12
+    assert before.items() <= cells(RUN).items()
 
 
 def interrupted(command: Sequence[str], times: int = 1) -> tuple[int, str, str]:
@@ -564,7 +565,7 @@ def interrupted(command: Sequence[str], times: int = 1) -> tuple[int, str, str]:
     process = spawned(*command, program=("-c", MAIN))
     try:
         deadline = time.monotonic() + 60
-        while not cells() and time.monotonic() < deadline and process.returncode is None:
+        while not cells(RUN) and time.monotonic() < deadline and process.returncode is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.02)
         process.send_signal(signal.SIGINT)
@@ -602,7 +603,8 @@ def test_a_run_is_kept_and_told_of_and_goes_on_from_its_folder_alone() -> None:
     page = Path("runs/0001/report.html")
     before = page.read_bytes()
     page.unlink()
-    next(Path("runs/0001/cells").glob("uniform*/1.npz")).unlink()
+    with changed(Path("runs/0001")) as database:
+        database.execute("DELETE FROM kept WHERE mechanism LIKE 'uniform %' AND name = '1'")
     told = asked("status", "runs/0001")[1].splitlines()
     assert told[0] == "runs/0001: stopped"
     assert [line.split()[-3] for line in told[1:3]] == ["1", "2"]
@@ -643,7 +645,7 @@ def test_a_run_on_a_network_goes_on_while_its_file_is_the_same() -> None:
 def test_two_runs_at_once_on_one_folder_are_refused() -> None:
     command = (*COMPARE, "./rules.py:waits", "--workers=1", "--out=run")
     with spawned(*command) as first:
-        while not cells() and first.poll() is None:
+        while not cells(RUN) and first.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 first.wait(0.02)
         assert asked("status", "run")[1].startswith("run: running\n")

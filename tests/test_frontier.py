@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.few_attacks import few_attacks
+from tests.kept_cells import changed
 from tests.test_cli import asked, complaint, folder
 from trilemma import (
     Budget,
@@ -249,8 +250,9 @@ def test_the_command_prints_the_documented_json_and_nothing_else() -> None:
 def test_a_search_that_was_interrupted_goes_on_where_it_stopped() -> None:
     first = asked(*QUESTION, "--out", "run")[1]
     assert "\n0 mechanism calls; 3 candidates" not in first
-    kept = sorted(Path("run/cells").glob("quadratic_power_0*/1.npz"))
-    kept[0].unlink()
+    with changed(Path("run")) as database:
+        gone = "DELETE FROM kept WHERE mechanism LIKE 'quadratic(power=0) %' AND name = '1'"
+        assert database.execute(gone).rowcount == 1
     again = asked(*QUESTION, "--out", "run")[1]
     assert again.splitlines()[:-1] == first.splitlines()[:-1]
     assert "\n0 mechanism calls; 3 candidates" in asked(*QUESTION, "--out", "run")[1]

@@ -148,9 +148,11 @@ LAYERS = [
     {"curves"},
     {"compare", "diff", "retention", "dynamics", "cutoff", "whatif"},
     {"run"},
+    {"tasks"},
     {"report"},
     {"costs", "witness"},
     {"scores", "store", "executor", "axes"},
+    {"kept", "lock", "codes", "cluster", "processes", "patience"},
     {"cells", "replays"},
     {"search"},
     {"twins"},
@@ -240,6 +242,7 @@ OF_EXTRAS = {
     "report/figures/": {"matplotlib"},
     "search/second_opinion": {"cma"},
     "importers/live": {"bittensor"},
+    "cluster": {"cloudpickle", "distributed"},
 }
 
 

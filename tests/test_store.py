@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 
 from tests.few_attacks import few_attacks
+from tests.kept_cells import cells, changed
 from trilemma import registry
 from trilemma.cells import Cell
 from trilemma.compare import compare
 from trilemma.errors import DataError, UsageError
 from trilemma.importers import read
+from trilemma.kept import Kept
 from trilemma.model import Budget, Epoch, FloatArray
 from trilemma.report import Report
+from trilemma.resume import resume
 from trilemma.store import Store
 from trilemma.worlds import Imported, Preset
 
@@ -30,8 +33,6 @@ WORLD = Preset("pareto(1.2)", validators=5, miners=6)
 BUDGET = Budget(stake=0.1, identities=2, evaluations=0)
 SEARCHED = replace(BUDGET, evaluations=40)
 PAIR = ("uniform", "stake_weighted")
-
-Spoil = Callable[[Path], object]
 
 
 def small(*mechanisms: Any, **asked: Any) -> Report:
@@ -47,11 +48,6 @@ def run(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def fresh() -> Report:
     return small()
-
-
-def cells(run: Path) -> dict[Path, int]:
-    """Return the files of finished cells; a file that is written again has another number."""
-    return {path: path.stat().st_ino for path in sorted(run.glob("cells/*/[0-9]*.npz"))}
 
 
 # --- what is there is not computed again ---------------------------------------------------------
@@ -157,8 +153,8 @@ def test_another_mechanism_costs_its_calls_and_the_replays(run: Path) -> None:
 def test_a_search_that_was_interrupted_goes_on(run: Path) -> None:
     whole = small(budget=SEARCHED)
     small(worlds=1, budget=SEARCHED, out=run)
-    (file, *_) = sorted(run.glob("cells/*/0-found.npz"))
-    file.unlink()
+    with changed(run) as database:
+        database.execute("DELETE FROM kept WHERE mechanism LIKE 'uniform %' AND name = '0-found'")
     resumed = small(budget=SEARCHED, out=run)
     assert resumed.to_json() == whole.to_json()
     assert resumed.calls < whole.calls
@@ -174,58 +170,15 @@ def test_another_search_needs_another_folder(run: Path, change: dict[str, Any]) 
 # --- what is torn is computed again --------------------------------------------------------------
 
 
-def halved(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def flipped(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 3] ^= 0xFF
-    path.write_bytes(content)
-
-
-def without_an_array(path: Path) -> None:
-    with np.load(path) as arrays:
-        np.savez(path, **dict(list(arrays.items())[1:]))
-
-
-def of_another_shape(path: Path) -> None:
-    with np.load(path) as arrays:
-        np.savez(path, **{name: array[..., None] for name, array in arrays.items()})
-
-
-def as_a_single_array(path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.zeros(3))
-
-
-def pickled(path: Path) -> None:
-    with np.load(path) as arrays:
-        np.savez(path, **{name: array.astype(object) for name, array in arrays.items()})
-
-
-SPOILS: list[Spoil] = [
-    Path.unlink,
-    lambda path: path.write_bytes(b""),
-    lambda path: path.write_bytes(b"PK\x03\x04 and then nothing"),
-    halved,
-    flipped,
-    without_an_array,
-    of_another_shape,
-    as_a_single_array,
-    pickled,
-]
-NAMES = [
-    "missing",
-    "empty",
-    "text",
-    "halved",
-    "flipped",
-    "incomplete",
-    "misshapen",
-    "an array",
-    "pickled",
-]
+SPOILS = {
+    "missing": "DELETE FROM kept",
+    "empty": "UPDATE kept SET arrays = x''",
+    "text": "UPDATE kept SET arrays = CAST('PK and then nothing' AS BLOB)",
+    "halved": "UPDATE kept SET arrays = substr(arrays, 1, length(arrays) / 2)",
+    "flipped": "UPDATE kept SET arrays = CAST(substr(arrays, 1, 99) || x'ff' || "
+    "substr(arrays, 101) AS BLOB)",
+    "of another seal": "UPDATE kept SET seal = seal + 1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -235,41 +188,59 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize("spoil", SPOILS, ids=NAMES)
-def test_a_torn_cell_is_made_again_and_the_others_are_not(
-    finished: Path, run: Path, fresh: Report, spoil: Spoil
+def content(run: Path) -> list[tuple[str, str, bytes]]:
+    with changed(run) as database:
+        query = "SELECT mechanism, name, arrays FROM kept ORDER BY mechanism, name"
+        return database.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+@pytest.mark.parametrize("name", ["1", "coalitions"])
+def test_what_is_torn_is_made_again_and_the_others_are_not(
+    finished: Path, run: Path, fresh: Report, spoil: str, name: str
 ) -> None:
     shutil.copytree(finished, run)
-    [torn] = run.glob("cells/stake_weighted*/1.npz")
-    before, whole = cells(run), torn.read_bytes()
-    del before[torn]
-    spoil(torn)
+    before, whole = cells(run), content(run)
+    with changed(run) as database:
+        where = f"WHERE mechanism LIKE 'stake_weighted %' AND name = '{name}'"
+        assert database.execute(f"{spoil} {where}").rowcount == 1
     again = small(out=run)
     assert again.to_json() == fresh.to_json()
-    assert 0 < again.calls < fresh.calls / 4
-    assert before.items() <= cells(run).items()
-    assert torn.read_bytes() == whole
-
-
-@pytest.mark.parametrize("spoil", SPOILS, ids=NAMES)
-def test_torn_coalitions_cost_one_mechanism_at_most(
-    finished: Path, run: Path, fresh: Report, spoil: Spoil
-) -> None:
-    shutil.copytree(finished, run)
-    [torn] = run.glob("cells/stake_weighted*/coalitions.npz")
-    others = {path: cell for path, cell in cells(run).items() if path.parent != torn.parent}
-    whole = torn.read_bytes()
-    spoil(torn)
-    assert small(out=run).to_json() == fresh.to_json()
+    assert 0 < again.calls <= fresh.calls / (4 if name == "1" else 2)
+    others = {at: row for at, row in before.items() if at[0].startswith("uniform ")}
     assert others.items() <= cells(run).items()
-    assert torn.read_bytes() == whole
+    assert content(run) == whole
+
+
+def test_a_damaged_file_of_cells_says_what_to_do(finished: Path, run: Path) -> None:
+    shutil.copytree(finished, run)
+    file = run / "cells.sqlite"
+    file.write_bytes(b"not a database at all" * 400)
+    with pytest.raises(DataError, match=r"cells\.sqlite is damaged: move it away"):
+        small(out=run)
+    file.unlink()
+    assert small(out=run).calls > 0
+
+
+def test_a_run_of_another_format_is_refused_with_the_way_out(finished: Path, run: Path) -> None:
+    shutil.copytree(finished, run)
+    asked = json.loads((run / "run.json").read_text())
+    for known in (None, 1, 3, "x"):
+        asked["format"] = known
+        (run / "run.json").write_text(json.dumps(asked))
+        with pytest.raises(DataError, match="go on with the trilemma that made it"):
+            small(out=run)
+    del asked["format"]  # as the first version wrote it
+    (run / "run.json").write_text(json.dumps(asked))
+    with pytest.raises(DataError, match="kept in format 1, and this program reads 2"):
+        resume(run)
 
 
 def test_a_cell_comes_back_as_it_was(tmp_path: Path) -> None:
     store = Store(tmp_path, {"seed": 1}, ["seed"])
     numbers = np.random.default_rng(0)
     cell = Cell(**{field.name: numbers.random((2, 3)) for field in fields(Cell)})
-    store.save("a(b='/..')", 7, cell)
+    store.save(7, {"a(b='/..')": (cell, ())})
     store.save_coalitions("a(b='/..')", [(3,), (0, 1, 2)])
     found = store.load("a(b='/..')", 7)
     assert found is not None
@@ -279,7 +250,13 @@ def test_a_cell_comes_back_as_it_was(tmp_path: Path) -> None:
     assert store.load("a(b='/..')", 8) is None
     assert store.load("a(b='/.,')", 7) is None
     assert store.load_coalitions("a") is None
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "cells", "lock.sqlite"}
+    store.close()
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"run.json", "cells.sqlite", "lock.sqlite"}
+    with Kept(tmp_path) as read:
+        assert read.names("a(b='/..')") == {"7", "coalitions"}
+        assert read.done("a(b='/..')", 8) == 1
+        assert read.done("a(b='/..')", 7) == 0
 
 
 # --- what belongs to another run is refused ------------------------------------------------------
@@ -332,25 +309,24 @@ def test_a_run_json_that_is_none_is_a_data_error(run: Path, content: bytes) -> N
     assert (run / "run.json").read_bytes() == content
 
 
-@pytest.mark.parametrize("place", ["", "run.json", "cells"])
+@pytest.mark.parametrize("place", ["", "run.json", "cells.sqlite"])
 def test_what_stands_in_the_way_is_a_data_error(run: Path, place: str) -> None:
     at = run / place
     at.parent.mkdir(parents=True)
-    at.mkdir() if place == "run.json" else at.touch()
+    at.mkdir() if place else at.touch()
     with pytest.raises(DataError, match=str(run)):
         small(out=run)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing stops the superuser")
-@pytest.mark.parametrize("place", ["", "cells"])
-def test_a_read_only_folder_is_a_data_error(run: Path, place: str) -> None:
-    (run / "cells").mkdir(parents=True)
-    (run / place).chmod(0o500)
+def test_a_read_only_folder_is_a_data_error(run: Path) -> None:
+    run.mkdir(parents=True)
+    run.chmod(0o500)
     try:
         with pytest.raises(DataError, match=str(run)):
             small(out=run)
     finally:
-        (run / place).chmod(0o700)
+        run.chmod(0o700)
 
 
 # --- what has changed under its name is computed again -------------------------------------------

@@ -12,6 +12,7 @@ from trilemma.chain import Chain, Csr
 from trilemma.compare import compare
 from trilemma.dynamics import simulate
 from trilemma.errors import DataError, PluginError, TrilemmaError, UsageError
+from trilemma.executor import Workers
 from trilemma.frontier import frontier
 from trilemma.importers import read
 from trilemma.model import Budget, Epoch, Mechanism, Play, Rewards, World
@@ -39,6 +40,7 @@ __all__ = [
     "Sparse",
     "TrilemmaError",
     "UsageError",
+    "Workers",
     "World",
     "compare",
     "frontier",

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from trilemma import registry
 from trilemma.checks import real, whole
-from trilemma.errors import DataError, DeadWorkerError, UsageError
-from trilemma.executor import Progress
+from trilemma.errors import DataError, UsageError
+from trilemma.executor import Progress, Workers
 from trilemma.model import Attack, Budget, Mechanism
 from trilemma.report import Report
 from trilemma.report.files import save
@@ -31,7 +31,7 @@ def compare(
     budget: Budget | None = None,
     xi: float = 0.5,
     seed: int = 0,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: str | os.PathLike[str] | None = None,
     attacks: Iterable[str | Attack] | None = None,
     progress: Progress | None = None,
@@ -52,8 +52,9 @@ def compare(
         The validators' part of all pay, in [0, 1].
     seed : int
         Non-negative. The same seed gives the same numbers, whatever else is compared.
-    workers : int, optional
-        Processes; default: one per core. They never change a number.
+    workers : int or Workers, optional
+        Processes; default: one per core. They never change a number. `Workers` says more: threads
+        or a cluster instead, and limits of time and memory.
     out : path, optional
         Folder that keeps finished cells, witnesses and the page, `report.html`; what it already
         holds is not computed again.
@@ -90,7 +91,7 @@ def compare(
         attacks=attacks,
         progress=progress,
     ) as run:
-        report = run.report(broken, run.witnesses(crew_of(workers)))
+        report = run.report(broken, run.witnesses(Workers.of(workers)))
         if out is not None:
             save(report, Path(out))
         return report
@@ -105,7 +106,7 @@ def measured(
     budget: Budget | None = None,
     xi: float = 0.5,
     seed: int = 0,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: str | os.PathLike[str] | None = None,
     attacks: Iterable[str | Attack] | None = None,
     progress: Progress | None = None,
@@ -115,21 +116,12 @@ def measured(
     Without `out` its cells are gone afterwards.
     """
     worlds, seed = whole("worlds", worlds, 1), whole("seed", seed, 0)
-    crew_size = crew_of(workers)
     xi, budget = real("xi", xi, 0, 1), budget or Budget()
     run = Run(world or Preset(), worlds, budget, xi, seed, _listed(attacks))
     with _folder(out) as folder, closing(Store(folder, run.asked(loaded), FIXED)) as store:
         run.enter(loaded, store)
-        try:
-            run.compute(list(loaded), crew_size, progress)
-        except DeadWorkerError:
-            run.compute_apart(crew_size, progress)
+        run.finish(Workers.of(workers), progress)
         yield run
-
-
-def crew_of(workers: int | None) -> int:
-    """Return how many processes to use: those asked for, or one per core."""
-    return (os.cpu_count() or 1) if workers is None else whole("workers", workers, 1)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class _Finished:
 
     @classmethod
     def of(cls, folder: Path) -> _Finished:
-        told, asked = load(folder), asked_in(folder)
+        told, asked = load(folder), asked_in(folder, any_format=True)
         try:
             found = cls._read(told, asked)
             labels = [str(it["label"]) for it in told["mechanisms"]]

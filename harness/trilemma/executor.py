@@ -1,23 +1,22 @@
-"""Spread independent tasks over processes; what comes back never depends on how many."""
+"""Spread independent tasks over workers; what comes back never depends on who they are."""
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import signal
+import os
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from trilemma.errors import DeadWorkerError
+from trilemma.checks import real, whole
+from trilemma.errors import UsageError
+from trilemma.patience import Patience, patience
+from trilemma.processes import CAN_FORK, forked
 
-__all__ = ["CAN_FORK", "Progress", "Spread", "crew"]
+__all__ = ["CAN_FORK", "Job", "Progress", "Spread", "Team", "Workers", "crew"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many cells are done, and of how many."""
@@ -26,93 +25,162 @@ Spread: TypeAlias = Callable[[str, Iterable[Job]], Iterator[tuple[Job, Any]]]
 """Calls a method of the shared object once for every tuple of arguments; yields the tuple and
 the result, as they come."""
 
-# Threads do not help: between two kernel calls a mechanism holds the interpreter (two threads
-# took 1.4 times as long as one). A forked process has every plug-in already, however it came.
-CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
+DASK = "dask://"
 
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+class Team(Protocol):
+    """Workers that have been given the shared object."""
+
+    def width(self) -> int:
+        """Return how many jobs are done at a time."""
+
+    def submit(self, method: str, job: Job) -> Future[Any]:
+        """Have a method of the shared object called by one of them."""
+
+    def dismiss(self) -> None:
+        """Stop what is under way, as far as that can be done."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who computes, and what each may use. It never changes a number.
+
+    Parameters
+    ----------
+    count : int, optional
+        How many processes or threads; default: one per core.
+    executor : str
+        `"processes"`; `"threads"`, for mechanisms that leave the interpreter to others; or the
+        address of a Dask scheduler, `"dask://host:8786"`, whose workers are all used.
+    time_limit : float, optional
+        Seconds that one mechanism may take in one world.
+    memory_limit : float, optional
+        Megabytes that a process may take beyond what it begins with.
+
+    Raises
+    ------
+    UsageError
+        For a value out of range, an unknown executor, or limits where they cannot be held: they
+        need processes of this program's own, so Linux.
+    """
+
+    count: int | None = None
+    executor: str = "processes"
+    time_limit: float | None = None
+    memory_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is not None:
+            whole("workers", self.count, 1)
+        if self.executor not in ("processes", "threads") and not self.executor.startswith(DASK):
+            raise UsageError(
+                f"no executor is called {self.executor!r}; expected processes, threads or "
+                f"{DASK}host:port"
+            )
+        if self.executor.startswith(DASK) and self.count is not None:
+            raise UsageError(f"{self.executor} has as many workers as it has; leave the number out")
+        for name in ("time_limit", "memory_limit"):
+            if getattr(self, name) is not None:
+                real(name, getattr(self, name), 1e-3, 1e9)
+        if self.is_limited and not (self.executor == "processes" and CAN_FORK):
+            raise UsageError(
+                "limits of time and memory need processes of this program's own, on Linux; Dask "
+                "has limits of memory for its workers"
+            )
+
+    @classmethod
+    def of(cls, asked: int | Workers | None) -> Workers:
+        """Return the workers that somebody asked for, perhaps by their number only."""
+        return asked if isinstance(asked, Workers) else cls(asked)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a mechanism may be stopped, and so has to be alone in its process."""
+        return self.time_limit is not None or self.memory_limit is not None
+
+    @property
+    def size(self) -> int:
+        """How many processes or threads."""
+        return self.count or os.cpu_count() or 1
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether one job is done after the other, here."""
+        if self.executor == "processes":
+            return not CAN_FORK or (self.size == 1 and not self.is_limited)
+        return self.executor == "threads" and self.size == 1
 
 
 @contextmanager
-def crew(shared: object, workers: int) -> Iterator[Spread]:
-    """Give a way to call methods of an object in other processes.
+def crew(shared: object, workers: Workers) -> Iterator[Spread]:
+    """Give a way to have methods of an object called by workers.
 
     Parameters
     ----------
     shared : object
-        Every process has it as it is now; arguments and results must survive pickling.
-    workers : int
-        Processes. With one, or where processes cannot be forked (anywhere but on Linux),
-        methods are called here, in order.
+        Every worker has it as it is now; arguments and results must survive pickling.
+    workers : Workers
+        Where they would be processes that cannot be forked (anywhere but on Linux), methods are
+        called here, in order.
 
     Raises
     ------
     DeadWorkerError
-        If a worker process ends by itself.
+        If a worker ends by itself, or exceeds a limit.
     KeyboardInterrupt
         Once what was under way is done and taken; at once where somebody interrupts again.
     """
-    with _patience() as patience:
-        if workers == 1 or not CAN_FORK:
-            yield lambda method, jobs: _in_order(shared, method, jobs, patience)
+    with patience() as left:
+        if workers.in_turn:
+            yield lambda method, jobs: _in_order(shared, method, jobs, left)
             return
         _compile()
-        context = multiprocessing.get_context("fork")
-        pool = ProcessPoolExecutor(workers, context, _adopt, (shared,))
-        try:
-            yield lambda method, jobs: _spread(pool, workers, method, jobs, patience)
-        except BrokenProcessPool as error:
-            raise DeadWorkerError("its process died; --workers 1 may show where") from error
-        except KeyboardInterrupt:
-            if patience.is_lost:
-                _end_workers()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with _team(shared, workers) as team:
+            try:
+                yield lambda method, jobs: _spread(team, method, jobs, left)
+            except KeyboardInterrupt:
+                if left.is_lost:
+                    team.dismiss()
+                raise
 
 
-def _end_workers() -> None:
-    for child in multiprocessing.active_children():
-        child.terminate()
+def _team(shared: object, workers: Workers) -> AbstractContextManager[Team]:
+    if workers.executor.startswith(DASK):
+        from trilemma.cluster import connected
+
+        return connected(shared, workers.executor.removeprefix(DASK))
+    if workers.executor == "threads":
+        return _threads(shared, workers.size)
+    return forked(shared, workers.size, workers.time_limit, workers.memory_limit)
 
 
-class _Patience:
-    """What Ctrl-C means: the first time to take no new job, the second time to stop at once."""
+@dataclass(frozen=True)
+class _Threads:
+    shared: object
+    pool: ThreadPoolExecutor
+    size: int
 
-    def __init__(self) -> None:
-        self.is_over = self.is_lost = False
+    def width(self) -> int:
+        return self.size
 
-    def __call__(self, *_: object) -> None:
-        if self.is_over:
-            self.is_lost = True
-            raise KeyboardInterrupt
-        self.is_over = True
-        print("finishing what is under way; Ctrl-C again stops at once", file=sys.stderr)
+    def submit(self, method: str, job: Job) -> Future[Any]:
+        return self.pool.submit(getattr(self.shared, method), *job)
 
-    def check(self) -> None:
-        """Raise if somebody interrupted."""
-        if self.is_over:
-            raise KeyboardInterrupt
+    def dismiss(self) -> None:
+        """Do nothing: a thread cannot be stopped."""
 
 
 @contextmanager
-def _patience() -> Iterator[_Patience]:
-    """Take Ctrl-C over, where this is the thread that gets it and nobody else took it."""
-    patience = _Patience()
-    first = threading.current_thread() is threading.main_thread()
-    if not first or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield patience
-        return
-    signal.signal(signal.SIGINT, patience)
+def _threads(shared: object, size: int) -> Iterator[Team]:
+    pool = ThreadPoolExecutor(size, "trilemma")
     try:
-        yield patience
+        yield _Threads(shared, pool, size)
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        pool.shutdown(cancel_futures=True)
 
 
 def _in_order(
-    shared: object, method: str, jobs: Iterable[Job], patience: _Patience
+    shared: object, method: str, jobs: Iterable[Job], patience: Patience
 ) -> Iterator[tuple[Job, Any]]:
     for job in jobs:
         yield job, getattr(shared, method)(*job)
@@ -128,44 +196,17 @@ def _compile() -> None:
 
 
 def _spread(
-    pool: ProcessPoolExecutor,
-    workers: int,
-    method: str,
-    jobs: Iterable[Job],
-    patience: _Patience,
+    team: Team, method: str, jobs: Iterable[Job], patience: Patience
 ) -> Iterator[tuple[Job, Any]]:
     waiting = iter(jobs)
     under_way: dict[Future[Any], Job] = {}
     while True:
-        # one more than there are workers, so that none waits for the next
-        room = 0 if patience.is_over else workers + 1 - len(under_way)
-        under_way |= {_submitted(pool, method, job): job for job in islice(waiting, room)}
+        # one more than are done at a time, so that no worker waits for the next
+        room = 0 if patience.is_over else team.width() + 1 - len(under_way)
+        under_way |= {team.submit(method, job): job for job in islice(waiting, max(0, room))}
         if not under_way:
             break
         done, _ = wait(under_way, return_when=FIRST_COMPLETED)
         for future in done:
             yield under_way.pop(future), future.result()  # kept, results would pile up
     patience.check()
-
-
-def _submitted(pool: ProcessPoolExecutor, method: str, job: Job) -> Future[Any]:
-    with warnings.catch_warnings():
-        # From Python 3.12 on, forking beside any thread warns; numpy keeps idle ones, which
-        # take care of themselves.
-        warnings.filterwarnings("ignore", ".*multi-threaded.*", DeprecationWarning)
-        return pool.submit(_call, method, job)
-
-
-_shared: object
-
-
-def _adopt(shared: object) -> None:
-    global _shared
-    _shared = shared
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    # A worker holds the queue it reads from open, so it would outlive a parent that was killed.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _call(method: str, job: Job) -> Any:
-    return getattr(_shared, method)(*job)

@@ -18,7 +18,7 @@ from trilemma import registry
 from trilemma.axes import Setting, grid, varied
 from trilemma.compare import measured
 from trilemma.errors import PluginError, UsageError
-from trilemma.executor import Progress
+from trilemma.executor import Progress, Workers
 from trilemma.model import Attack, BoolArray, Budget, FloatArray, Mechanism
 from trilemma.report.frontier import SCORES, Candidate, Dominance, Frontier
 from trilemma.run import Run
@@ -42,7 +42,7 @@ def frontier(
     budget: Budget | None = None,
     xi: float = 0.5,
     seed: int = 0,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: str | os.PathLike[str] | None = None,
     attacks: Iterable[str | Attack] | None = None,
     progress: Progress | None = None,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trilemma.model import Attack, Mechanism
 
 __all__ = [
+    "FILE",
     "label",
     "load",
     "load_attacks",
@@ -43,7 +44,7 @@ __all__ = [
     "parameters",
 ]
 
-_FILE = "trilemma_file_"  # then a hash of the path: one module, however the path is spelt
+FILE = "trilemma_file_"  # then a hash of the path: one module, however the path is spelt
 _found: dict[str, object] = {}  # what came out of a file or module, by the head first written
 
 
@@ -207,7 +208,7 @@ def _file(path: str) -> ModuleType:
     """Import a file, once per process, under a name by which its classes can be pickled."""
     if not os.path.isfile(path):
         raise DataError(f"{path!r}: there is no such file")
-    name = _FILE + sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
+    name = FILE + sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:16]
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None  # the path ends in .py
@@ -289,7 +290,7 @@ def _identify(thing: object) -> tuple[str, str] | None:
     head = next((head for head, found in _found.items() if found is thing), "")
     place, path = (str(getattr(thing, it, "")) for it in ("__module__", "__qualname__"))
     if _held(place, path) is thing:
-        if not place.startswith(_FILE):
+        if not place.startswith(FILE):
             head = f"{place}:{path}"
         elif not head:  # a file that nobody asked for by this head
             head = f"{sys.modules[place].__file__}:{path}"

@@ -11,15 +11,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from trilemma.codes import key_of
 from trilemma.compare import compare
 from trilemma.entries import ATTACKS, registered
 from trilemma.errors import DataError, UsageError
-from trilemma.executor import Progress
+from trilemma.executor import Progress, Workers
 from trilemma.importers import read
+from trilemma.kept import Kept
+from trilemma.lock import is_running
 from trilemma.model import Budget
 from trilemma.report import Report
 from trilemma.report.files import PAGE
-from trilemma.store import ASKED, asked_in, done_in, is_running, key_of
+from trilemma.store import ASKED, asked_in
 from trilemma.worlds import Imported, Preset, Source
 
 __all__ = ["Status", "new_run", "resume", "status"]
@@ -50,7 +53,7 @@ def new_run(parent: Path = RUNS) -> Path:
 def resume(
     run: str | os.PathLike[str],
     *,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compute what is missing of a run, and score it: the question is the one in its folder.
@@ -167,7 +170,8 @@ def status(run: str | os.PathLike[str]) -> Status:
     with _misread(folder):
         worlds = len(range(asked["worlds"]))
         codes = asked["codes"].items()
-        done = {label: done_in(folder, key_of(label, code), worlds) for label, code in codes}
+        with Kept(folder) as kept:
+            done = {label: kept.done(key_of(label, code), worlds) for label, code in codes}
     return Status(folder, _state(folder), worlds, done)
 
 

@@ -17,14 +17,15 @@ import numpy as np
 
 from trilemma import registry
 from trilemma.checks import real, whole
+from trilemma.codes import code_of, key_of
 from trilemma.contract import Pay, call_each
 from trilemma.errors import DeadWorkerError, PluginError, UsageError
-from trilemma.executor import Progress, crew
+from trilemma.executor import Progress, Workers, crew
 from trilemma.model import FloatArray, Mechanism
 from trilemma.report.retention import Line, RetentionMap, line_of
 from trilemma.sides import Experiment, Sides
 from trilemma.specs import adjusted
-from trilemma.store import Store, code_of
+from trilemma.store import Store
 
 __all__ = ["STAKES", "retention_map"]
 
@@ -39,7 +40,7 @@ def retention_map(
     stakes: Sequence[float] = STAKES,
     parameters: Mapping[str, object] | None = None,
     seeds: int = 1,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> RetentionMap:
@@ -57,8 +58,9 @@ def retention_map(
         Of every mechanism that has them, itself or inside: `{"kappa": 0.6}`.
     seeds : int
         How many draws; the lines are means over them.
-    workers : int, optional
-        Processes; default: one per core. They never change a number.
+    workers : int or Workers, optional
+        Processes; default: one per core. They never change a number. A time limit is one for a
+        mechanism at one stake.
     out : path, optional
         Folder that keeps finished cells; what it already holds is not computed again.
     progress : callable, optional
@@ -80,7 +82,7 @@ def retention_map(
     shares = tuple(real("stakes", stake, 0, 1, open_end=True) for stake in stakes)
     if not shares or min(shares) <= 0:
         raise UsageError(f"stakes must be one or more shares in (0, 1), not {list(stakes)}")
-    crew_size = (os.cpu_count() or 1) if workers is None else whole("workers", workers, 1)
+    crew_asked = Workers.of(workers)
     loaded, broken = registry.load_each(None if mechanisms is None else list(mechanisms))
     loaded = _adjusted(loaded, parameters or {})
     run = _Run(chosen, shares, whole("seeds", seeds, 1), loaded)
@@ -88,10 +90,7 @@ def retention_map(
     with kept as store:
         if store:
             run.recall(store)
-        try:
-            run.compute(loaded, crew_size, store, progress)
-        except DeadWorkerError:
-            run.compute_apart(crew_size, store, progress)
+        run.finish(crew_asked, store, progress)
     failures = {spec: str(error) for spec, error in broken.items()} | run.failures
     return RetentionMap(asdict(chosen), shares, run.seeds, run.lines(), run.surfaces(), failures)
 
@@ -127,48 +126,49 @@ class _Run:
             if found is not None and "emission" in found:
                 self.cells[label, stake, seed] = found["emission"]
 
+    def finish(self, workers: Workers, store: Store | None, progress: Progress | None) -> None:
+        """Compute what is missing; one mechanism at a time where one of them ends its process."""
+        if not workers.is_limited:
+            try:
+                self.compute(self.mechanisms, workers, store, progress)
+            except DeadWorkerError:
+                pass
+            else:
+                return
+        self.compute_apart(workers, store, progress)
+
     def compute(
-        self, labels: Iterable[str], workers: int, store: Store | None, progress: Progress | None
+        self,
+        labels: Iterable[str],
+        workers: Workers,
+        store: Store | None,
+        progress: Progress | None,
     ) -> None:
         """Compute the missing cells of these mechanisms, keeping each as it comes."""
         total = len(self._wanted(self.mechanisms))
         missing = [cell for cell in self._wanted(labels) if cell not in self.cells]
         if progress:
             progress(len(self.cells), total)
-        with crew(self, workers) as spread:
+        with crew(_Tasks(self.experiment, self.mechanisms), workers) as spread:
             for (label, stake, seed), answer in spread("measure", missing):
                 if isinstance(answer, str):
                     self.failures.setdefault(label, answer)
                     continue
                 self.cells[label, stake, seed] = answer
                 if store:
-                    store.keep(self._key(label), f"{stake}-{seed}", {"emission": answer})
+                    store.keep({(self._key(label), f"{stake}-{seed}"): {"emission": answer}})
                 if progress:
                     progress(len(self.cells), total)
 
-    def compute_apart(self, workers: int, store: Store | None, progress: Progress | None) -> None:
+    def compute_apart(
+        self, workers: Workers, store: Store | None, progress: Progress | None
+    ) -> None:
         """Compute what is missing one mechanism at a time: one of them kills its process."""
         for label in self.mechanisms:
             try:
                 self.compute([label], workers, store, progress)
             except DeadWorkerError as error:
                 self.failures[label] = f"{label}: {error}"
-
-    def measure(self, label: str, stake: float, seed: int) -> FloatArray | str:
-        """Return the honest share of pay by (W_C, W_H), or what is wrong with the mechanism."""
-        sides = self.experiment.sides(stake, seed)
-        parts = np.linspace(0, 1, self.experiment.grid)
-        xi, mechanism = self.experiment.validator_share, self.mechanisms[label]
-
-        def shares(cabal: float) -> list[float]:
-            epochs = [sides.epoch(honest, cabal) for honest in parts]
-            pays = call_each(label, mechanism, epochs)
-            return [_honest_share(sides, pay, xi) for pay in pays]
-
-        try:
-            return np.array([shares(cabal) for cabal in parts])
-        except PluginError as error:
-            return str(error)
 
     def surfaces(self) -> dict[str, dict[float, FloatArray]]:
         """Return the honest share of pay, mean over seeds, by label and honest stake."""
@@ -193,13 +193,37 @@ class _Run:
         ]
 
     def _key(self, label: str) -> str:
-        return f"{label} {code_of(self.mechanisms[label])}"
+        return key_of(label, code_of(self.mechanisms[label]))
 
     def _through(self) -> list[str]:
         return [label for label in self.mechanisms if label not in self.failures]
 
     def _draws(self, label: str, stake: float) -> list[FloatArray]:
         return [self.cells[label, stake, seed] for seed in range(self.seeds)]
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """The question, as every worker has it."""
+
+    experiment: Experiment
+    mechanisms: Mapping[str, Mechanism]
+
+    def measure(self, label: str, stake: float, seed: int) -> FloatArray | str:
+        """Return the honest share of pay by (W_C, W_H), or what is wrong with the mechanism."""
+        sides = self.experiment.sides(stake, seed)
+        parts = np.linspace(0, 1, self.experiment.grid)
+        xi, mechanism = self.experiment.validator_share, self.mechanisms[label]
+
+        def shares(cabal: float) -> list[float]:
+            epochs = [sides.epoch(honest, cabal) for honest in parts]
+            pays = call_each(label, mechanism, epochs)
+            return [_honest_share(sides, pay, xi) for pay in pays]
+
+        try:
+            return np.array([shares(cabal) for cabal in parts])
+        except PluginError as error:
+            return str(error)
 
 
 def _honest_share(sides: Sides, pay: Pay, xi: float) -> float:

@@ -7,25 +7,23 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 from trilemma.attacks import attacks_beside, plays
-from trilemma.cells import Cell, Suite, measure, stack
+from trilemma.cells import Suite, stack
+from trilemma.codes import code_of, key_of
 from trilemma.concentration import concentration
 from trilemma.contract import copied
-from trilemma.entrant import Entrant
 from trilemma.errors import DataError, DeadWorkerError, PluginError, TrilemmaError
-from trilemma.executor import Progress, Spread, crew
+from trilemma.executor import Job, Progress, Spread, Workers, crew
+from trilemma.kept import Arrays, Named, found_in, replayed_in
 from trilemma.model import AIMS, Attack, Budget, FloatArray, Mechanism
-from trilemma.replays import Stage, replayed
 from trilemma.report import Failure, MeanConcentration, Report
 from trilemma.report.rows import Measured, rows_of
-from trilemma.search import Witnessed
-from trilemma.store import Store, code_of, key_of
-from trilemma.twins import Coalition, TwinTest, grown, members, scripted
-from trilemma.witness import Case, Explanation, Witness, explained, witnesses
+from trilemma.store import Store
+from trilemma.tasks import Found, Replayed, Tasks, Told
+from trilemma.twins import Coalition, TwinTest, members, scripted
 from trilemma.worlds import Source, world_seed
 
 __all__ = ["FIXED", "Run"]
@@ -56,19 +54,15 @@ def _armed(
     return hashes, Suite(found["pay"], found["twin"]), {**broken, **spoilt}
 
 
-Told: TypeAlias = tuple[Witness, Explanation]
-
-
 @dataclass
 class _Contestant:
     mechanism: Mechanism
-    unused: Mechanism
     key: str
     coalitions: list[Coalition] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
     calls: int = 0
     failures: dict[int, str] = field(default_factory=dict)
-    replayed: dict[int, FloatArray] = field(default_factory=dict)
+    replayed: list[FloatArray] = field(default_factory=list)
 
 
 class Run:
@@ -86,9 +80,10 @@ class Run:
         self.source, self.worlds, self.budget, self.xi, self.seed = source, worlds, budget, xi, seed
         self.attacks, self.suite, self.spoilt = _armed(attacks, budget, source, seed)
         pilots = [source.twin(world_seed(seed, number)) for number in range(PILOTS)]
-        self.pilots = [TwinTest.of(pilot) for pilot in pilots]
+        self.pilots = tuple(TwinTest.of(pilot) for pilot in pilots)
         self.scripted = scripted(pilots[0])
         self.contestants: dict[str, _Contestant] = {}
+        self.tasks: Tasks
         self.store: Store
 
     def asked(self, loaded: Mapping[str, Mechanism]) -> dict[str, object]:
@@ -116,41 +111,56 @@ class Run:
     def enter(self, loaded: Mapping[str, Mechanism], store: Store) -> None:
         """Find what is kept of each mechanism: its coalitions and its finished cells."""
         self.store = store
+        asked = {label: (mechanism, copied(mechanism)) for label, mechanism in loaded.items()}
+        self.tasks = Tasks(
+            self.source, self.budget, self.xi, self.seed, self.suite, self.pilots, asked
+        )
         for label, mechanism in loaded.items():
-            key = key_of(label, code_of(mechanism))
-            contestant = _Contestant(mechanism, copied(mechanism), key)
+            contestant = _Contestant(mechanism, key_of(label, code_of(mechanism)))
             self.contestants[label] = contestant
-            if coalitions := store.load_coalitions(contestant.key):
-                numbers = range(self.worlds)
-                contestant.done = {n for n in numbers if self._is_kept(contestant.key, n)}
+            kept = store.names(contestant.key)
+            if "coalitions" in kept and (coalitions := store.load_coalitions(contestant.key)):
+                contestant.done = {n for n in range(self.worlds) if self._is_done(n, kept)}
                 contestant.coalitions = coalitions
 
-    def _is_kept(self, key: str, number: int) -> bool:
-        searched = self.budget.evaluations == 0 or self.store.load_found(key, number)
-        return bool(searched) and self.store.load(key, number) is not None
+    def _is_done(self, number: int, kept: set[str]) -> bool:
+        """Tell whether a world is finished, from the names of what is kept of a mechanism."""
+        searched = self.budget.evaluations == 0 or found_in(number) in kept
+        return searched and str(number) in kept
+
+    def finish(self, workers: Workers, progress: Progress | None) -> None:
+        """Compute what is missing; one mechanism at a time where one of them ends its process."""
+        if not workers.is_limited:
+            try:
+                self.compute(list(self.contestants), workers, progress)
+            except DeadWorkerError:
+                pass
+            else:
+                return
+        self.compute_apart(workers, progress)
 
     def compute(
         self,
         labels: Sequence[str],
-        workers: int,
+        workers: Workers,
         progress: Progress | None,
         *,
         replaying: bool = True,
     ) -> None:
         """Compute what is missing of these mechanisms."""
-        with crew(self, workers) as spread:
+        with crew(self.tasks, workers) as spread:
             self.grow(spread, labels)
             self.measure(spread, labels, progress)
             if replaying:
                 self.replay(spread, labels)
 
-    def compute_apart(self, workers: int, progress: Progress | None) -> None:
+    def compute_apart(self, workers: Workers, progress: Progress | None) -> None:
         """Compute what is missing one mechanism at a time: one of them kills its process."""
         for label in self.contestants:
             with self._surviving(label):
                 self.compute([label], workers, progress, replaying=False)
         for label in self.contestants:
-            with self._surviving(label), crew(self, workers) as spread:
+            with self._surviving(label), crew(self.tasks, workers) as spread:
                 self.replay(spread, [label])
 
     @contextmanager
@@ -172,14 +182,6 @@ class Run:
             else:
                 self.store.save_coalitions(contestant.key, coalitions)
 
-    def coalitions(self, label: str) -> tuple[list[Coalition], int, str]:
-        """Return the coalitions to try against a mechanism, with calls made and its failure."""
-        entrant = self._entrant(label)
-        extra = grown(entrant, self.pilots, self.xi)
-        entrant.confirm()
-        coalitions = list(dict.fromkeys([*self.scripted, *extra]))
-        return coalitions, entrant.calls, str(entrant.failure or "")
-
     def measure(
         self,
         spread: Spread,
@@ -192,10 +194,8 @@ class Run:
         jobs = [(n, todo) for n in range(self.worlds) if (todo := self._missing(n, labels))]
         if progress:
             progress(done, total)
-        for (number, missing), (measured, calls, failures) in spread("world", jobs):
-            for label in missing:
-                self._collect(label, number, measured.get(label), failures.get(label))
-                self.contestants[label].calls += calls[label]
+        for (number, missing), answer in spread("world", jobs):
+            self._collect(number, *answer)
             done += len(missing)
             if progress:
                 progress(done, total)
@@ -205,16 +205,21 @@ class Run:
         lacking = (label for label in labels if number not in self.contestants[label].done)
         return {label: self.contestants[label].coalitions for label in lacking}
 
-    def world(
-        self, number: int, missing: Mapping[str, list[Coalition]]
-    ) -> tuple[dict[str, tuple[Cell, list[Witnessed]]], dict[str, int], dict[str, str]]:
-        """Return what is missing of one world, with calls made and failures, by label."""
-        entrants = {label: (self._entrant(label), tried) for label, tried in missing.items()}
-        seed = world_seed(self.seed, number)
-        measured = measure(self.source, seed, self.suite, self.budget, self.xi, entrants)
-        calls = {label: entrant.calls for label, (entrant, _) in entrants.items()}
-        failures = {label: str(e.failure) for label, (e, _) in entrants.items() if e.failure}
-        return measured, calls, failures
+    def _collect(
+        self,
+        number: int,
+        measured: Mapping[str, Found],
+        calls: Mapping[str, int],
+        failures: Mapping[str, str],
+    ) -> None:
+        """Keep what a worker found in one world."""
+        self.store.save(number, {self.contestants[label].key: it for label, it in measured.items()})
+        for label, made in calls.items():
+            self.contestants[label].calls += made
+        for label, failure in failures.items():
+            self.contestants[label].failures[number] = failure
+        for label in measured:
+            self.contestants[label].done.add(number)
 
     def replay(self, spread: Spread, labels: Sequence[str]) -> None:
         """Try on these mechanisms what was found against the others, world by world."""
@@ -222,105 +227,77 @@ class Run:
         if self.budget.evaluations == 0 or len(through) < 2:
             return
         tried = [label for label in labels if label in through]
-        jobs = [(number, tried, through) for number in range(self.worlds)]
-        for (number, *_), answers in spread("replays", jobs):
-            for label, (worths, calls, failure) in answers.items():
-                contestant = self.contestants[label]
-                contestant.calls += calls
-                if failure:
-                    contestant.failures[number] = failure
-                    continue
-                others = [worths[self.contestants[it].key] for it in through if it != label]
-                contestant.replayed[number] = np.max(others, axis=0)
-                if calls:
-                    self.store.keep(contestant.key, f"{number}-replayed", worths)
+        jobs = (self._plans(number, tried, through) for number in range(self.worlds))
+        for (number, *_), answers in spread("replays", (job for job in jobs if job[1])):
+            self.store.keep(dict(self._tried(number, answers)))
+        for label in tried:
+            if not self.contestants[label].failures:
+                self.contestants[label].replayed = [
+                    self._worst(label, number, through) for number in range(self.worlds)
+                ]
 
-    def replays(
-        self, number: int, labels: Sequence[str], through: Sequence[str]
-    ) -> dict[str, tuple[dict[str, FloatArray], int, str]]:
-        """Return what others' plans do to each mechanism in one world, calls and its failure."""
-        seed = world_seed(self.seed, number)
-        test = TwinTest.of(self.source.twin(seed))
-        stage = Stage(self.source.sybil(seed), test, self.budget, self.xi)
-        keys = {label: self.contestants[label].key for label in through}
-        answers = {}
-        loaded: dict[str, list[Witnessed]] = {}
-        for label in labels:
-            entrant = self._entrant(label)
-            kept = self.store.find(keys[label], f"{number}-replayed") or {}
-            new = [it for it in keys.values() if it != keys[label] and it not in kept]
-            for it in new:
-                if it not in loaded:
-                    loaded[it] = self.store.load_found(it, number)
-            found = {it: loaded[it] for it in new}
-            worths = replayed(stage, entrant, found) if new else {}
-            answers[label] = {**kept, **worths}, entrant.calls, str(entrant.failure or "")
-        return answers
+    def _tried(
+        self, number: int, answers: Mapping[str, Replayed]
+    ) -> Iterator[tuple[Named, Arrays]]:
+        """Take note of what plans did in one world, and yield what is to be kept of it."""
+        for label, (worths, calls, failure) in answers.items():
+            contestant = self.contestants[label]
+            contestant.calls += calls
+            if failure:
+                contestant.failures[number] = failure
+            else:
+                new = {self.contestants[other].key: it for other, it in worths.items()}
+                yield (contestant.key, replayed_in(number)), self._replayed(label, number) | new
 
-    def _entrant(self, label: str) -> Entrant:
-        contestant = self.contestants[label]
-        return Entrant(label, contestant.mechanism, contestant.unused)
+    def _plans(self, number: int, tried: Sequence[str], through: Sequence[str]) -> Job:
+        """Return what is new in one world: on whom to try whose plans, and the plans."""
+        new = {}
+        for label in tried:
+            known = self._replayed(label, number)
+            others = [it for it in through if it != label and self.contestants[it].key not in known]
+            if others:
+                new[label] = others
+        wanted = dict.fromkeys(other for others in new.values() for other in others)
+        return number, new, {other: self._found(other, number) for other in wanted}
 
-    def _collect(
-        self,
-        label: str,
-        number: int,
-        measured: tuple[Cell, list[Witnessed]] | None,
-        failure: str | None,
-    ) -> None:
-        contestant = self.contestants[label]
-        if failure:
-            contestant.failures[number] = failure
-        if measured:
-            contestant.done.add(number)
-            self.store.save_found(contestant.key, number, measured[1])
-            self.store.save(contestant.key, number, measured[0])
+    def _found(self, label: str, number: int) -> Arrays:
+        return self.store.find(self.contestants[label].key, found_in(number)) or {}
 
-    def witnesses(self, workers: int) -> list[Told]:
+    def _replayed(self, label: str, number: int) -> Arrays:
+        return self.store.find(self.contestants[label].key, replayed_in(number)) or {}
+
+    def _worst(self, label: str, number: int, through: Sequence[str]) -> FloatArray:
+        known = self._replayed(label, number)
+        others = [known[self.contestants[it].key] for it in through if it != label]
+        return np.asarray(np.max(others, axis=0))
+
+    def witnesses(self, workers: Workers) -> list[Told]:
         """Return the worst play of every score, of one mechanism after the other, explained."""
-        try:
-            return self._witnesses(list(self.contestants), workers)
-        except DeadWorkerError:
-            return [
-                it for label in self.contestants for it in self._witnesses_apart(label, workers)
-            ]
+        if not workers.is_limited:
+            try:
+                return self._witnesses(list(self.contestants), workers)
+            except DeadWorkerError:
+                pass
+        return [it for label in self.contestants for it in self._witnesses_apart(label, workers)]
 
-    def _witnesses_apart(self, label: str, workers: int) -> list[Told]:
+    def _witnesses_apart(self, label: str, workers: Workers) -> list[Told]:
         with self._surviving(label):
             return self._witnesses([label], workers)
         return []
 
-    def _witnesses(self, labels: Sequence[str], workers: int) -> list[Told]:
-        through = [(label,) for label in labels if not self.contestants[label].failures]
+    def _witnesses(self, labels: Sequence[str], workers: Workers) -> list[Told]:
+        through = [label for label in labels if not self.contestants[label].failures]
         known: dict[str, list[Told]] = {}
-        with crew(self, workers) as spread:
-            for (label,), (found, failure) in spread("testify", through):
+        with crew(self.tasks, workers) as spread:
+            for (label, *_), (found, failure) in spread("testify", map(self._evidence, through)):
                 known[label] = found
                 if failure:
                     self.contestants[label].failures[PILOT] = failure
         return [it for label in labels for it in known.get(label, [])]
 
-    def testify(self, label: str) -> tuple[list[Told], str]:
-        """Return the witnesses against one mechanism, explained, and its failure."""
-        _, mechanism, coalitions, cells, _ = self.measured(label)
-        key = self.contestants[label].key
-        found = [self.store.load_found(key, number) for number in range(self.worlds)]
-        case = Case(
-            label,
-            mechanism,
-            coalitions,
-            cells,
-            found,
-            self.suite,
-            self.budget,
-            self.source,
-            self.xi,
-            self.seed,
-        )
-        try:
-            return [(it, explained(it, mechanism)) for it in witnesses(case)], ""
-        except PluginError as error:
-            return [], f"{error} [while its worst plays were made again]"
+    def _evidence(self, label: str) -> Job:
+        _, _, coalitions, cells, _ = self.measured(label)
+        return label, coalitions, cells, [self._found(label, it) for it in range(self.worlds)]
 
     def report(self, broken: Mapping[str, TrilemmaError], told: Sequence[Told] = ()) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
@@ -363,8 +340,7 @@ class Run:
         if None in cells:
             raise DataError(f"{self.store.folder}: cells of {label} vanished; try again")
         found = stack([cell for cell in cells if cell])
-        others = [it.replayed[number] for number in sorted(it.replayed)]
-        return Measured(label, it.mechanism, it.coalitions, found, others)
+        return Measured(label, it.mechanism, it.coalitions, found, it.replayed)
 
     def failures(self, broken: Mapping[str, TrilemmaError]) -> Iterable[Failure]:
         """Name the mechanisms and attacks that failed, and why."""

@@ -1,38 +1,32 @@
-"""One run, one folder: `run.json` says what was asked, `cells/` holds what came out."""
+"""One run, one folder: `run.json` says what was asked, `cells.sqlite` holds what came out."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import re
-import sqlite3
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
-from hashlib import sha256
-from io import BytesIO
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from trilemma.cells import Cell
 from trilemma.errors import DataError, UsageError
-from trilemma.model import AnyArray
+from trilemma.kept import CELLS, Arrays, Kept, Named, found_in, keeping, packed, to_write
+from trilemma.lock import locked
 from trilemma.search import Witnessed
-from trilemma.search.keeping import from_arrays, to_arrays
-from trilemma.specs import parameters
+from trilemma.search.keeping import to_arrays
 from trilemma.twins import Coalition
 
-__all__ = ["ASKED", "Store", "asked_in", "code_of", "done_in", "is_running", "key_of", "written"]
+__all__ = ["ASKED", "Store", "asked_in", "written"]
 
-ASKED, LOCK = "run.json", "lock.sqlite"
+FORMAT = 2
+ASKED = "run.json"
 
 
-class Store:
+class Store(Kept):
     """A run's folder. Finished cells are found again; everything is written whole or not at all.
 
     It is held until `close`: no other process may write to it meanwhile.
@@ -49,7 +43,7 @@ class Store:
     Raises
     ------
     DataError
-        If the folder cannot be written, or its `run.json` cannot be read.
+        If the folder cannot be written, its `run.json` cannot be read, or is of an older version.
     UsageError
         If the folder holds a run that differs in a fixed key, or another process writes to it.
     """
@@ -57,165 +51,87 @@ class Store:
     def __init__(self, folder: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
         self.folder = folder
         path = folder / ASKED
-        with _keeping(folder):
-            (folder / "cells").mkdir(parents=True, exist_ok=True)
+        with keeping(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                _refuse_other_run(path, asked, fixed)
-            self._lock = _locked(folder)
-            written(path, json.dumps(asked, indent=2).encode())
+                _refuse_other_run(folder, asked, fixed)
+            self._lock = locked(folder)
+            try:
+                self._database = to_write(folder / CELLS)
+                written(path, json.dumps({"format": FORMAT, **asked}, indent=2).encode())
+            except BaseException:
+                self._lock.close()
+                raise
 
     def close(self) -> None:
         """Let go of the folder, so that another process may write to it."""
-        self._lock.close()
+        with keeping(self.folder):
+            super().close()
+            self._lock.close()
 
-    def load(self, key: str, number: int) -> Cell | None:
-        """Return the cell of one mechanism in one world; None where it is missing or torn."""
-        arrays = self.find(key, str(number))
-        return Cell(**arrays) if arrays and set(arrays) == {f.name for f in fields(Cell)} else None
-
-    def save(self, key: str, number: int, cell: Cell) -> None:
-        """Keep a finished cell."""
-        self.keep(key, str(number), {f.name: getattr(cell, f.name) for f in fields(Cell)})
-
-    def load_found(self, key: str, number: int) -> list[Witnessed]:
-        """Return what was found against one mechanism in one world; nothing where missing."""
-        return from_arrays(self.find(key, f"{number}-found") or {})
-
-    def save_found(self, key: str, number: int, found: Sequence[Witnessed]) -> None:
-        """Keep what was found against one mechanism in one world."""
-        if found:
-            self.keep(key, f"{number}-found", to_arrays(found))
-
-    def load_coalitions(self, key: str) -> list[Coalition] | None:
-        """Return the coalitions that were tried against one mechanism; None if not known yet."""
-        arrays = self.find(key, "coalitions")
-        if arrays is None:
-            return None
-        return [tuple(int(r) for r in row if r >= 0) for row in arrays["ranks"]]
+    def save(self, number: int, measured: Mapping[str, tuple[Cell, Sequence[Witnessed]]]) -> None:
+        """Keep the finished cells of one world and what was found in it, by the mechanism's key."""
+        named: dict[Named, Arrays] = {}
+        for key, (cell, found) in measured.items():
+            named[key, str(number)] = {f.name: getattr(cell, f.name) for f in fields(Cell)}
+            if found:
+                named[key, found_in(number)] = to_arrays(found)
+        self.keep(named)
 
     def save_coalitions(self, key: str, coalitions: Sequence[Coalition]) -> None:
         """Keep the coalitions that are tried against one mechanism."""
         ranks = np.full((len(coalitions), max(map(len, coalitions))), -1)
         for row, coalition in zip(ranks, coalitions, strict=True):
             row[: len(coalition)] = coalition
-        self.keep(key, "coalitions", {"ranks": ranks})
+        self.keep({(key, "coalitions"): {"ranks": ranks}})
 
-    def _path(self, key: str, name: str) -> Path:
-        return _cells_of(self.folder, key) / f"{name}.npz"
-
-    def find(self, key: str, name: str) -> dict[str, Any] | None:
-        """Return the arrays kept of one mechanism under a name; None where missing or torn."""
-        return _read(self._path(key, name))
-
-    def keep(self, key: str, name: str, arrays: dict[str, Any]) -> None:
-        """Keep arrays of one mechanism under a name."""
-        path, file = self._path(key, name), BytesIO()
-        np.savez(file, **arrays, seal=_seal(arrays))
-        with _keeping(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written(path, file.getvalue())
+    def keep(self, named: Mapping[Named, Arrays]) -> None:
+        """Keep arrays by key and name: all of them, or none if this process ends meanwhile."""
+        blobs = {at: packed(arrays) for at, arrays in named.items()}
+        rows = [(*at, zlib.crc32(blob), blob) for at, blob in blobs.items()]
+        with keeping(self.folder), self._database:
+            self._database.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", rows)
 
 
-def asked_in(folder: Path) -> dict[str, Any]:
+def asked_in(folder: Path, *, any_format: bool = False) -> dict[str, Any]:
     """Return what the run of a folder was asked, its `run.json`.
+
+    Parameters
+    ----------
+    folder : Path
+    any_format : bool
+        Whether cells need not be read, so that a run of an older version will do.
 
     Raises
     ------
     DataError
-        If the folder holds no run of this program.
+        If the folder holds no run of this program, or one of another version.
     """
     path = folder / ASKED
     if not path.is_file():
         raise DataError(f"{folder}: no {ASKED} in it; expected the folder of a run")
     try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        asked = dict(json.loads(path.read_text()))
+        known, version = asked.get("format", 1), asked["version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: not a run of this program; choose another folder") from error
+    if known != FORMAT and not any_format:
+        raise DataError(
+            f"{folder}: kept in format {known!r}, and this program reads {FORMAT}; go on with the "
+            f"trilemma that made it ({version!r}), or choose another folder"
+        )
+    return asked
 
 
-def key_of(label: str, code: str) -> str:
-    """Return what cells of a mechanism are kept under: what it is called, and what it does."""
-    return f"{label} {code}"
-
-
-def done_in(folder: Path, key: str, worlds: int) -> int:
-    """Return in how many of its worlds a run has finished a mechanism."""
-    kept = {path.name for path in _cells_of(folder, key).glob("*.npz")}
-    return sum(f"{number}.npz" in kept for number in range(worlds))
-
-
-def is_running(folder: Path) -> bool:
-    """Tell whether some process is writing to a run."""
-    if not (folder / LOCK).exists():
-        return False
-    try:
-        _locked(folder).close()
-    except UsageError:
-        return True
-    except sqlite3.Error as error:
-        raise DataError(f"{folder}: cannot tell whether it runs ({error})") from error
-    return False
-
-
-def code_of(mechanism: object) -> str:
-    """Return a hash of what a mechanism's label does not say.
-
-    That is the source that defines it, what a plain object holds, and the mechanisms inside.
-    """
-    kind = mechanism if inspect.isroutine(mechanism) else type(mechanism)
-    source = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    parts = [Path(source).read_bytes() if source and Path(source).is_file() else b""]
-    if not is_dataclass(mechanism):
-        # An object shown by its address has another one in the next process: computed again.
-        parts.append(repr(sorted(getattr(mechanism, "__dict__", {}).items())).encode())
-    inner = filter(callable, parameters(mechanism).values())
-    return sha256(b"".join([*parts, *(code_of(it).encode() for it in inner)])).hexdigest()[:8]
-
-
-def _cells_of(folder: Path, key: str) -> Path:
-    readable = re.sub(r"[^A-Za-z0-9_.-]+", "_", key)[:60]
-    return folder / "cells" / f"{readable}-{sha256(key.encode()).hexdigest()[:8]}"
-
-
-def _locked(folder: Path) -> sqlite3.Connection:
-    """Return what holds a folder until it is closed, or this process ends, however it does."""
-    # forked workers have it open, too, and hold nothing by it; SQLite locks everywhere alike
-    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        lock.execute("PRAGMA journal_mode = MEMORY")  # or a journal would lie beside it
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise
-        raise UsageError(
-            f"{folder}: another process is writing to this run; wait for it, or choose another "
-            "folder"
-        ) from error
-    return lock
-
-
-@contextmanager
-def _keeping(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{folder}: cannot keep the run here ({error.strerror})") from error
-    except sqlite3.Error as error:
-        raise DataError(f"{folder}: cannot keep the run here ({error})") from error
-
-
-def _refuse_other_run(path: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
-    try:
-        before = json.loads(path.read_text())
-        found = {key: before[key] for key in fixed}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{path}: not a run of this program; choose another folder") from error
+def _refuse_other_run(folder: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
+    found = asked_in(folder)
+    if not found.keys() >= set(fixed):
+        raise DataError(f"{folder / ASKED}: not a run of this program; choose another folder")
     for key in fixed:
         if found[key] != json.loads(json.dumps(asked[key])):
             before, now = _differing(found[key], asked[key])
             raise UsageError(
-                f"{path.parent} holds a run with {key} {before}, not {now}; choose another folder"
+                f"{folder} holds a run with {key} {before}, not {now}; choose another folder"
             )
 
 
@@ -230,28 +146,11 @@ def _beyond(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {key: it for key, it in one.items() if key not in other or other[key] != it}
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return the arrays of a file; None where it is missing or torn, to be computed again."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            arrays = dict(found)
-        seal = arrays.pop("seal")
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, KeyError, BadZipFile):
-        return None
-    return arrays if np.array_equal(seal, _seal(arrays)) else None
-
-
-def _seal(arrays: dict[str, Any]) -> AnyArray:
-    """Return a hash of names, types, shapes and values."""
-    digest = sha256()
-    for name, array in sorted(arrays.items()):
-        array = np.ascontiguousarray(array).reshape(np.shape(array))
-        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
-    return np.frombuffer(digest.digest(), np.uint8)
-
-
 def written(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; an OSError is the caller's to tell."""
+    """Write a file whole or not at all, also in a power cut; an OSError is the caller's to tell."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_bytes(data)
+    with scratch.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     scratch.replace(path)

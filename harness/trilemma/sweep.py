@@ -19,7 +19,7 @@ from trilemma.checks import real
 from trilemma.compare import measured
 from trilemma.curves import Curves
 from trilemma.errors import UsageError
-from trilemma.executor import Progress
+from trilemma.executor import Progress, Workers
 from trilemma.model import Attack, Budget, Mechanism
 from trilemma.report.sweep import SCORES, Sweep, Target
 from trilemma.run import Run
@@ -42,7 +42,7 @@ def sweep(
     budget: Budget | None = None,
     xi: float = 0.5,
     seed: int = 0,
-    workers: int | None = None,
+    workers: int | Workers | None = None,
     out: str | os.PathLike[str] | None = None,
     attacks: Iterable[str | Attack] | None = None,
     progress: Progress | None = None,

@@ -9,14 +9,18 @@ from typing import Annotated
 import typer
 
 from trilemma.cli.shell import (
+    Executor,
     Json,
     Mechanisms,
+    MemoryLimit,
     Out,
     Quiet,
+    TimeLimit,
     Workers,
     app,
     bar,
     complaints,
+    crew,
     fail_if,
     figures,
     numbers,
@@ -45,6 +49,9 @@ def map_(
     miners: Annotated[int, typer.Option(help="Of both sides.")] = 448,
     stake_sigma: Annotated[float, typer.Option(help="Standard deviation of stakes.")] = 0.3,
     workers: Workers = None,
+    executor: Executor = "processes",
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     out: Out = None,
     figure: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw the lines: .svg, .png, .pdf.")
@@ -68,7 +75,7 @@ def map_(
                 stakes=STAKES if stakes is None else numbers("--stakes", stakes),
                 parameters={name: value for name, value in asked.items() if value is not None},
                 seeds=seeds,
-                workers=workers,
+                workers=crew(workers, executor, time_limit, memory_limit),
                 out=out,
                 progress=progress,
             )

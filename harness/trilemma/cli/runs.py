@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from trilemma.cli.shell import Json, Quiet, Workers, app, bar, complaints, fail_if, say, target
+from trilemma.cli.shell import (
+    Executor,
+    Json,
+    MemoryLimit,
+    Quiet,
+    TimeLimit,
+    Workers,
+    app,
+    bar,
+    complaints,
+    crew,
+    fail_if,
+    say,
+    target,
+)
 
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Folder of a compare.", show_default=False)
@@ -20,6 +34,9 @@ Run = Annotated[
 def resume(
     run: Run,
     workers: Workers = None,
+    executor: Executor = "processes",
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
@@ -27,9 +44,9 @@ def resume(
     with complaints(f"trilemma resume {run} goes on"):
         from trilemma.resume import resume
 
-        place = target(json)
+        place, who = target(json), crew(workers, executor, time_limit, memory_limit)
         with bar(quiet) as progress, redirect_stdout(sys.stderr):
-            report = resume(run, workers=workers, progress=progress)
+            report = resume(run, workers=who, progress=progress)
         say(str(report), report.to_json(), place)
         fail_if([failure.reason for failure in report.failures])
 

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from trilemma.executor import Progress
+    from trilemma.executor import Workers as Crew
 
 __all__ = [
+    "Executor",
     "Json",
     "Mechanisms",
+    "MemoryLimit",
     "Out",
     "Quiet",
     "Seed",
+    "TimeLimit",
     "Workers",
     "app",
     "bar",
     "complain",
     "complaints",
+    "crew",
     "drawing",
     "fail_if",
     "figures",
@@ -59,11 +64,32 @@ Mechanisms = Annotated[
     ),
 ]
 
-Workers = Annotated[int | None, typer.Option(help="Processes.", show_default="one per core")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes or threads.", show_default="one per core")
+]
+Executor = Annotated[
+    str, typer.Option(help="Who computes: processes, threads, or dask://HOST:PORT.")
+]
+TimeLimit = Annotated[
+    float | None, typer.Option(metavar="S", help="Seconds that a mechanism may take in a world.")
+]
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option(metavar="MB", help="Megabytes that each process may take."),
+]
 Out = Annotated[Path | None, typer.Option(metavar="RUN", help="Folder that keeps finished cells.")]
 Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="Write the answer as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+
+
+def crew(
+    workers: int | None, executor: str, time_limit: float | None, memory_limit: float | None
+) -> Crew:
+    """Return who computes."""
+    from trilemma.executor import Workers
+
+    return Workers(workers, executor, time_limit, memory_limit)
 
 
 def target(file: str | None, what: str = "JSON") -> Path | None:

@@ -12,13 +12,17 @@ from typing import Annotated
 import typer
 
 from trilemma.cli.shell import (
+    Executor,
     Json,
+    MemoryLimit,
     Quiet,
+    TimeLimit,
     Workers,
     app,
     bar,
     complain,
     complaints,
+    crew,
     fail_if,
     say,
     target,
@@ -36,6 +40,9 @@ def run(
         bool, typer.Option("--schema", help="Print the JSON Schema of study files, and stop.")
     ] = False,
     workers: Workers = None,
+    executor: Executor = "processes",
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="Folder that keeps finished cells; the file may name it."),
@@ -57,8 +64,9 @@ def run(
         with redirect_stdout(sys.stderr), _line_by_line():
             asked = read_study(study)
         asked = asked if out is None else replace(asked, out=out)
+        who = crew(workers, executor, time_limit, memory_limit)
         with bar(quiet) as progress, redirect_stdout(sys.stderr):
-            outcome = asked.run(progress=progress, workers=workers)
+            outcome = asked.run(progress=progress, workers=who)
         say(str(outcome), outcome.to_json(), place)
         fail_if(list(outcome.failures))
 

@@ -11,15 +11,19 @@ import typer
 
 from trilemma.cli.comparison import source_of
 from trilemma.cli.shell import (
+    Executor,
     Json,
     Mechanisms,
+    MemoryLimit,
     Out,
     Quiet,
     Seed,
+    TimeLimit,
     Workers,
     app,
     bar,
     complaints,
+    crew,
     fail_if,
     figures,
     numbers,
@@ -91,6 +95,9 @@ def sweep(
     xi: Annotated[float, typer.Option(help="The validators' part of all pay.")] = 0.5,
     seed: Seed = 0,
     workers: Workers = None,
+    executor: Executor = "processes",
+    time_limit: TimeLimit = None,
+    memory_limit: MemoryLimit = None,
     out: Out = None,
     figure: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw the curves: .svg, .png, .pdf.")
@@ -129,7 +136,7 @@ def sweep(
                 budget=Budget(**fixed, evaluations=evaluations),
                 xi=xi,
                 seed=seed,
-                workers=workers,
+                workers=crew(workers, executor, time_limit, memory_limit),
                 out=out,
                 attacks=attack,
                 progress=progress,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trilemma.compare import compare
-from trilemma.executor import Progress
+from trilemma.executor import Progress, Workers
 from trilemma.model import Budget
 from trilemma.report import Report
 from trilemma.report.files import keep
@@ -107,14 +107,16 @@ class Study:
     sweeps: tuple[StudySweep, ...] = ()
     source: bytes = field(default=b"", repr=False)
 
-    def run(self, *, progress: Progress | None = None, workers: int | None = None) -> Outcome:
+    def run(
+        self, *, progress: Progress | None = None, workers: int | Workers | None = None
+    ) -> Outcome:
         """Run the comparison, then the sweeps.
 
         Parameters
         ----------
         progress : callable, optional
             Called with cells done and cells in all; every part counts alike.
-        workers : int, optional
+        workers : int or Workers, optional
             Processes; default: one per core. They never change a number.
 
         Returns
