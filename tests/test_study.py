@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from docs import schema as page
 from tests.data import ROOT
 from tests.few_attacks import few_attacks
+from tests.kept_cells import changed
 from tests.test_cli import asked, folder
 from trilemma import Budget, DataError, Imported, Preset, UsageError, compare, sweep
 from trilemma.study import read_study
@@ -491,6 +493,61 @@ def test_the_folder_of_another_run_keeps_its_study() -> None:
     assert code == 2
     assert "holds a run with" in err
     assert Path("run/study.toml").read_bytes() == before
+
+
+def test_a_study_without_a_folder_is_kept_in_the_next_of_runs() -> None:
+    written(f'mechanisms = ["uniform"]{TINY}{SWEEP}')
+    out = asked("run", "study.toml", "--workers=1")[1]
+    assert "Kept in runs/0001" in out
+    assert Path("runs/0001/study.toml").read_text() == Path("study.toml").read_text()
+
+
+@pytest.mark.parametrize("moment", ["in the comparison", "in a sweep"])
+def test_a_study_is_gone_on_with_from_its_folder_alone(moment: str, folder: Path) -> None:
+    Path("there").mkdir()
+    Path("rules.py").rename("there/rules.py")
+    text = f'mechanisms = ["./rules.py:even", "uniform"]\nout = "run"{TINY}{SWEEP}'
+    written(text, "there/study.toml")
+    asked("run", "there/study.toml", "--workers=1", "--json", "whole.json")
+    run = folder / "there/run"
+    whole, page = Path("whole.json").read_text(), (run / "report.html").read_bytes()
+    assert (run / "outcome.json").read_text() == whole
+    assert asked("status", str(run))[1].startswith(f"{run}: finished\n")
+    (run / "outcome.json").unlink()
+    swept = run / "sweeps/1-identity_cost"
+    for part in [swept] if moment == "in a sweep" else [swept, run]:
+        with changed(part) as database:
+            assert database.execute("DELETE FROM kept WHERE name = '1'").rowcount == 2
+    assert asked("status", str(run))[1].startswith(f"{run}: stopped\n")
+    Path("there/study.toml").unlink()  # the copy is enough
+    Path("elsewhere").mkdir()
+    with chdir("elsewhere"):
+        assert asked("resume", str(run), "--workers=1", "--json", "-") == (0, whole, "")
+    assert (run / "report.html").read_bytes() == page
+    assert (run / "outcome.json").read_text() == whole
+
+
+def test_a_study_that_was_stopped_in_its_first_cell_is_gone_on_with() -> None:
+    written(f'mechanisms = ["uniform"]\nout = "run"{TINY}{SWEEP}')
+    with pytest.raises(KeyboardInterrupt):
+        read_study("study.toml").run(workers=1, progress=interrupting)
+    assert not Path("run/report.html").exists()
+    code, out, _ = asked("resume", "run", "--workers=1", "--json", "-")
+    assert code == 0
+    assert len(json.loads(out)["sweeps"]) == 1
+
+
+def interrupting(*_: int) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_study_whose_place_is_not_known_says_what_to_do() -> None:
+    written(f'mechanisms = ["uniform"]\nout = "run"{TINY}')
+    read_study("study.toml").run(workers=1)
+    Path("run/study.json").write_text("{}")
+    code, _, err = asked("resume", "run")
+    assert code == 3
+    assert "run its study file again with --out" in err
 
 
 def test_a_plugin_that_fails_costs_the_exit_code_is_named_once_and_the_others_are_there() -> None:

@@ -25,9 +25,10 @@ from trilemma.report.files import PAGE
 from trilemma.store import ASKED, asked_in
 from trilemma.worlds import Imported, Preset, Source
 
-__all__ = ["Status", "new_run", "resume", "status"]
+__all__ = ["OUTCOME", "STUDY", "Status", "new_run", "resume", "status"]
 
 RUNS = Path("runs")
+STUDY, OUTCOME = "study.toml", "outcome.json"  # in the run of a study
 
 
 def new_run(parent: Path = RUNS) -> Path:
@@ -61,7 +62,8 @@ def resume(
     Parameters
     ----------
     run : path
-        Folder of a `compare(out=...)`.
+        Folder of a `compare(out=...)`; of a study, its comparison is computed, and not its sweeps
+        (`trilemma.study.resume_study` does both).
     workers, progress
         As for `compare`.
 
@@ -178,7 +180,7 @@ def status(run: str | os.PathLike[str]) -> Status:
 def _state(folder: Path) -> str:
     if is_running(folder):
         return "running"
-    # the question is written at the beginning of a run, the page at its end
-    asked, page = folder / ASKED, folder / PAGE
-    done = page.exists() and page.stat().st_mtime_ns >= asked.stat().st_mtime_ns
+    # the question is written at the beginning of a run, this at its end
+    asked, last = folder / ASKED, folder / (OUTCOME if (folder / STUDY).exists() else PAGE)
+    done = last.exists() and last.stat().st_mtime_ns >= asked.stat().st_mtime_ns
     return "finished" if done else "stopped"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trilemma.cli.folders import folder, kept, resumable
 from trilemma.cli.shell import (
     Executor,
     Json,
@@ -22,7 +22,6 @@ from trilemma.cli.shell import (
     Workers,
     app,
     bar,
-    complain,
     complaints,
     crew,
     fail_if,
@@ -30,7 +29,7 @@ from trilemma.cli.shell import (
     say,
     target,
 )
-from trilemma.errors import DataError, UsageError
+from trilemma.errors import UsageError
 
 if TYPE_CHECKING:
     from trilemma.worlds import Source
@@ -123,8 +122,8 @@ def compare(
         place = target(json)
         # What a plug-in prints must not end up between the data.
         with (
-            _folder(out) as run,
-            _resumable(run),
+            folder(out) as run,
+            resumable(run),
             bar(quiet) as progress,
             redirect_stdout(sys.stderr),
         ):
@@ -140,7 +139,7 @@ def compare(
                 attacks=attack,
                 progress=progress,
             )
-        say(f"{report}{_kept(run)}", report.to_json(), place)
+        say(f"{report}{kept(run)}", report.to_json(), place)
         fail_if([failure.reason for failure in report.failures])
 
 
@@ -153,37 +152,6 @@ def _doubts(network: list[Path] | None, distrusted: int | None) -> dict[str, int
             "--distrusted needs --network: a preset's validators are honest by construction"
         )
     return {"distrusted": distrusted}
-
-
-@contextmanager
-def _folder(out: Path | None) -> Iterator[Path | None]:
-    """Give the folder that keeps the run: the next of runs/, none where that cannot be written."""
-    from trilemma.resume import new_run
-
-    run = out
-    if out is None:
-        try:
-            run = new_run()
-        except DataError as error:
-            complain(f"{error}, so this run is not kept; name a folder with --out")
-    try:
-        yield run
-    finally:
-        if out is None and run is not None and not any(run.iterdir()):
-            run.rmdir()  # nothing came of it: a name was mistyped, for one
-
-
-def _resumable(run: Path | None) -> AbstractContextManager[None]:
-    return nullcontext() if run is None else complaints(f"trilemma resume {run} goes on")
-
-
-def _kept(run: Path | None) -> str:
-    if run is None:
-        return ""
-    return (
-        f"\nKept in {run}: report.html is its page; witnesses/ holds the worst plays for trilemma "
-        "replay, explain and minimise."
-    )
 
 
 def source_of(network: list[Path] | None, preset: dict[str, Any], **reports: Any) -> Source:

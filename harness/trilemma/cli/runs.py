@@ -43,12 +43,14 @@ def resume(
     """Compute what is missing of a run; its folder says what was asked."""
     with complaints(f"trilemma resume {run} goes on"):
         from trilemma.resume import resume
+        from trilemma.study import is_study, resume_study
 
         place, who = target(json), crew(workers, executor, time_limit, memory_limit)
         with bar(quiet) as progress, redirect_stdout(sys.stderr):
-            report = resume(run, workers=who, progress=progress)
-        say(str(report), report.to_json(), place)
-        fail_if([failure.reason for failure in report.failures])
+            go_on = resume_study if is_study(run) else resume
+            found = go_on(run, workers=who, progress=progress)
+        say(str(found), found.to_json(), place)
+        fail_if([failure.reason for failure in found.failures])
 
 
 @app.command()

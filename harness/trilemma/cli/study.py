@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from trilemma.cli.folders import folder, kept, resumable
 from trilemma.cli.shell import (
     Executor,
     Json,
@@ -45,7 +46,11 @@ def run(
     memory_limit: MemoryLimit = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Folder that keeps finished cells; the file may name it."),
+        typer.Option(
+            metavar="RUN",
+            help="Folder that keeps finished cells.",
+            show_default="out of the file, or the next of runs/",
+        ),
     ] = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -63,12 +68,16 @@ def run(
         # What a plug-in prints must not end up between the data.
         with redirect_stdout(sys.stderr), _line_by_line():
             asked = read_study(study)
-        asked = asked if out is None else replace(asked, out=out)
         who = crew(workers, executor, time_limit, memory_limit)
-        with bar(quiet) as progress, redirect_stdout(sys.stderr):
-            outcome = asked.run(progress=progress, workers=who)
-        say(str(outcome), outcome.to_json(), place)
-        fail_if(list(outcome.failures))
+        with (
+            folder(out or asked.out) as kept_in,
+            resumable(kept_in),
+            bar(quiet) as progress,
+            redirect_stdout(sys.stderr),
+        ):
+            outcome = replace(asked, out=kept_in).run(progress=progress, workers=who)
+        say(f"{outcome}{kept(kept_in)}", outcome.to_json(), place)
+        fail_if([failure.reason for failure in outcome.failures])
 
 
 def _schema() -> str:

@@ -68,6 +68,7 @@ class Asked:
             out=self._folder_of_run(top),
             sweeps=self._sweeps(mechanisms, world, budget),
             source=source,
+            folder=self.folder,
         )
         return None if self.faults else study
 

@@ -14,7 +14,7 @@ from trilemma.study.asking import Asked
 from trilemma.study.places import KeyPath, places
 from trilemma.study.study import Study
 
-__all__ = ["read_study", "schema"]
+__all__ = ["read_study", "schema", "study_of"]
 
 LARGEST = 2**20  # bytes
 # tomllib takes time with the square of the words between dots
@@ -46,9 +46,14 @@ def read_study(path: str | Path) -> Study:
         If it, or nothing but a file that it names, cannot be read.
     """
     path = Path(path)
+    return study_of(path, path.parent)
+
+
+def study_of(path: Path, folder: Path) -> Study:
+    """Read a study file whose relative paths start from some folder; errors as `read_study`."""
     source = _content(path)
     text = _text(path, source)
-    asked = Asked(_document(path, text), path.parent)
+    asked = Asked(_document(path, text), folder)
     study = asked.study(source)
     if study is None:
         raise _refused(path, text, asked.faults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,14 @@ from typing import Any
 from trilemma.compare import compare
 from trilemma.executor import Progress, Workers
 from trilemma.model import Budget
-from trilemma.report import Report
-from trilemma.report.files import keep
+from trilemma.report import Failure, Report
 from trilemma.report.sweep import Sweep
+from trilemma.store import ASKED
+from trilemma.study.keeping import keep_outcome, keep_question
 from trilemma.sweep import sweep
 from trilemma.worlds import Preset, Source
 
 __all__ = ["Outcome", "Study", "StudySweep"]
-
-COPY = "study.toml"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +63,10 @@ class Outcome:
         return "\n\n".join(str(it) for it in (self.report, *self.sweeps))
 
     @property
-    def failures(self) -> Sequence[str]:
-        """Why plug-ins failed, each reason once."""
+    def failures(self) -> tuple[Failure, ...]:
+        """Plug-ins that failed, and why, each once."""
         every = [*self.report.failures, *(it for swept in self.sweeps for it in swept.failures)]
-        return list(dict.fromkeys(failure.reason for failure in every))
+        return tuple({failure.reason: failure for failure in every}.values())
 
     def to_json(self) -> str:
         """Return `comparison` and `sweeps`, each as documented in docs/json.md."""
@@ -94,6 +93,8 @@ class Study:
     sweeps : tuple of StudySweep
     source : bytes
         The file that it was read from; kept in `out` as `study.toml`.
+    folder : Path
+        That relative paths in the file start from.
     """
 
     mechanisms: tuple[str, ...] | None = None
@@ -106,6 +107,7 @@ class Study:
     out: Path | None = None
     sweeps: tuple[StudySweep, ...] = ()
     source: bytes = field(default=b"", repr=False)
+    folder: Path = Path()
 
     def run(
         self, *, progress: Progress | None = None, workers: int | Workers | None = None
@@ -130,13 +132,20 @@ class Study:
         """
         told = self._told(progress)
         asked = {"workers": workers, "attacks": self.attacks or None}
+        # whatever else lies there may be another run, which the comparison refuses
+        if self.out is not None and not (self.out / ASKED).exists():
+            self._keep_question(self.out)
         report = self._compared(progress=next(told), **asked)
-        self._keep_source()
+        if self.out is not None:
+            self._keep_question(self.out)
         swept = [
             self._swept(number, it, progress=next(told), **asked)
             for number, it in enumerate(self.sweeps, 1)
         ]
-        return Outcome(report, tuple(swept))
+        outcome = Outcome(report, tuple(swept))
+        if self.out is not None:
+            keep_outcome(outcome, self.out)
+        return outcome
 
     def _compared(self, **asked: Any) -> Report:
         return compare(
@@ -176,10 +185,10 @@ class Study:
         for at in range(parts):
             yield progress and _part(progress, at, parts)
 
-    def _keep_source(self) -> None:
-        """Copy the file into the run, once it is known that this folder is this study's."""
-        if self.out is not None and self.source:
-            keep(self.out / COPY, self.source)
+    def _keep_question(self, out: Path) -> None:
+        if self.source:
+            out.mkdir(parents=True, exist_ok=True)
+            keep_question(self, out)
 
 
 def _part(progress: Progress, at: int, parts: int) -> Progress:
