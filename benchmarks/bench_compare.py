@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from trilemma import compare, names
+from trilemma import Budget, compare, names
 
 FIRST_ANSWER = """
 from trilemma import Epoch, load
@@ -39,8 +39,9 @@ def first_answer(cache: Path | None = None) -> str:
 
 
 def test_the_whole_default_compare(benchmark: BenchmarkFixture) -> None:
-    worlds = 1 if benchmark.disabled else 16
-    report = once(benchmark, partial(compare, worlds=worlds))
+    worlds, evaluations = (1, 20) if benchmark.disabled else (16, Budget().evaluations)
+    budget = Budget(evaluations=evaluations)
+    report = once(benchmark, partial(compare, worlds=worlds, budget=budget))
     benchmark.extra_info["mechanism calls"] = report.calls
     assert [row.label for row in report.rows] == names()
     assert not report.failures

@@ -79,6 +79,7 @@ def failed(out: str) -> list[str]:
     return re.findall(r"^FAILED .*::(\S+)", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_law_that_a_subtle_bug_breaks_is_named(tmp_path: Path) -> None:
     for law, body in BUGGY.items():
         written(tmp_path, body).rename(tmp_path / f"{law}.py")
