@@ -146,14 +146,14 @@ LAYERS = [
     {"testing", "study"},
     {"resume", "sweep", "frontier", "incidents"},
     {"curves"},
-    {"compare", "diff", "retention", "dynamics", "cutoff", "whatif"},
+    {"compare", "diff", "export", "retention", "dynamics", "cutoff", "whatif"},
     {"run"},
     {"tasks"},
     {"report"},
     {"costs", "witness"},
     {"scores", "store", "executor", "axes"},
     {"kept", "lock", "codes", "cluster", "processes", "patience"},
-    {"cells", "replays"},
+    {"cells", "parcel", "replays"},
     {"search"},
     {"twins"},
     {
@@ -171,7 +171,7 @@ LAYERS = [
     {"model", "profiles"},
     {"specs", "entries"},
     {"chain", "sparse"},
-    {"fields", "checks"},
+    {"fields", "checks", "forks", "limits", "printing"},
     {"errors", "kernels"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
@@ -242,7 +242,9 @@ OF_EXTRAS = {
     "report/figures/": {"matplotlib"},
     "search/second_opinion": {"cma"},
     "importers/live": {"bittensor"},
-    "cluster": {"cloudpickle", "distributed"},
+    "export/parquet": {"pyarrow"},
+    "cluster": {"dask", "distributed"},
+    "parcel": {"cloudpickle"},
 }
 
 

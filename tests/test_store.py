@@ -25,6 +25,7 @@ from trilemma.model import Budget, Epoch, FloatArray
 from trilemma.report import Report
 from trilemma.resume import resume
 from trilemma.store import Store
+from trilemma.tasks import Tasks
 from trilemma.worlds import Imported, Preset
 
 __all__ = ["few_attacks"]  # a fixture that every test here takes
@@ -71,6 +72,29 @@ def test_another_mechanism_costs_only_its_own_calls(run: Path) -> None:
     assert both.calls == small("stake_weighted").calls
     assert both.to_json() == small(*PAIR).to_json()
     assert small("uniform", out=run).calls == 0
+
+
+@pytest.mark.parametrize("budget", [BUDGET, SEARCHED], ids=["scripted", "searched"])
+def test_a_thirteenth_mechanism_computes_its_own_cells_and_no_other(
+    run: Path, budget: Budget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twelve = [f"stake_capped(percentile={percentile})" for percentile in range(60, 84, 2)]
+    made: list[tuple[str, int]] = []
+    plain = Tasks.world
+
+    def counted(self: Tasks, number: int, missing: dict[str, Any]) -> Any:
+        made.extend((label, number) for label in missing)
+        return plain(self, number, missing)
+
+    monkeypatch.setattr(Tasks, "world", counted)
+    small(*twelve, budget=budget, worlds=2, out=run)
+    assert sorted(made) == sorted((label, number) for label in twelve for number in range(2))
+    made.clear()
+    before = cells(run)
+    small(*twelve, "yuma", budget=budget, worlds=2, out=run)
+    assert made == [("yuma", 0), ("yuma", 1)]
+    new = cells(run).items() - before.items()
+    assert {(key.split()[0], name) for (key, name), _ in new} == {("yuma", "0"), ("yuma", "1")}
 
 
 def test_more_worlds_extend_a_run_and_fewer_are_its_beginning(run: Path) -> None:
@@ -262,6 +286,14 @@ def test_a_cell_comes_back_as_it_was(tmp_path: Path) -> None:
 # --- what belongs to another run is refused ------------------------------------------------------
 
 
+def test_attacks_in_another_order_are_another_run_because_plays_are_counted_through(
+    run: Path,
+) -> None:
+    small(attacks=["rounding", "tie_grinding"], out=run)
+    with pytest.raises(UsageError, match=r"attacks \[.*'rounding', 'tie_grinding'\], not \["):
+        small(attacks=["tie_grinding", "rounding"], out=run)
+
+
 def test_run_json_holds_everything_asked(run: Path) -> None:
     small(out=run, xi=0.25, seed=3)
     asked = json.loads((run / "run.json").read_text())
@@ -272,6 +304,8 @@ def test_run_json_holds_everything_asked(run: Path) -> None:
     assert asked["world"]["stake"] == "pareto(1.2)"
     assert asked["budget"]["insiders"] == [1, 3, 5]
     assert asked["version"]
+    assert asked["versions"]["numpy"] == np.__version__
+    assert set(asked["codes"]) == set(PAIR)
 
 
 @pytest.mark.parametrize(

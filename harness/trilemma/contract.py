@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from trilemma.batch import Batch, alike
-from trilemma.errors import PluginError
+from trilemma.errors import PluginError, words
+from trilemma.forks import FORKS, refuse_fork
+from trilemma.limits import is_ours
 from trilemma.model import OVERPAYMENT, AnyArray, Epoch, FloatArray, Mechanism, Rewards
 
-__all__ = ["Pay", "call", "call_each", "call_twice", "copied", "refuse_change", "takes_batches"]
+__all__ = [
+    "Pay",
+    "asked",
+    "call",
+    "call_each",
+    "call_twice",
+    "copied",
+    "refuse_change",
+    "takes_batches",
+]
+
+Answer = TypeVar("Answer")
 
 CHUNK = 1 << 20  # bytes of weights in a batch: more leaves the cache, less gains less
 FEWEST = 4  # epochs in a batch: two are asked sooner one by one (Yuma: 60 us instead of 78)
@@ -46,7 +59,7 @@ def call(name: str, mechanism: Mechanism, epoch: Epoch) -> Pay:
         over-paying pool.
     """
     shown = epoch.replace()  # its own: others see the same arrays, which nobody can write to
-    rewards = _asked(name, mechanism, shown)
+    rewards = _rewards(name, mechanism, shown)
     if not epoch.is_same(shown):
         raise PluginError(f"{name} wrote to the epoch it was given; copy what you change")
     n, m = epoch.weights.shape
@@ -96,7 +109,7 @@ def takes_batches(name: str, mechanism: Mechanism) -> bool:
 def _call_batch(name: str, mechanism: Mechanism, epochs: Sequence[Epoch]) -> list[Pay]:
     shown = [epoch.replace() for epoch in epochs]  # its own, as in `call`
     batch: Any = Batch(shown)
-    rewards = _asked(name, mechanism, batch)
+    rewards = _rewards(name, mechanism, batch)
     if not all(epoch.is_same(own) for epoch, own in zip(epochs, shown, strict=True)):
         raise PluginError(f"{name} wrote to an epoch of its batch; copy what you change")
     size, (n, m) = len(epochs), epochs[0].weights.shape
@@ -108,11 +121,28 @@ def _call_batch(name: str, mechanism: Mechanism, epochs: Sequence[Epoch]) -> lis
     return [Pay(*pools) for pools in zip(miners, validators, strict=True)]
 
 
-def _asked(name: str, mechanism: Mechanism, epoch: Epoch) -> Rewards:
+def asked(name: str, function: Callable[[Epoch], Answer], epoch: Epoch) -> Answer:
+    """Return what somebody else's function says of an epoch.
+
+    Raises
+    ------
+    PluginError
+        If it raises whatever it may be, or forks.
+    """
+    before = FORKS.count
     try:
-        answer = mechanism(epoch)
-    except (Exception, SystemExit) as error:
+        return function(epoch)
+    except BaseException as error:
+        if is_ours(error):
+            raise
         raise PluginError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
+    finally:
+        if FORKS.count != before:
+            refuse_fork(name, before)
+
+
+def _rewards(name: str, mechanism: Mechanism, epoch: Epoch) -> Rewards:
+    answer = asked(name, mechanism, epoch)
     return answer if isinstance(answer, Rewards) else Rewards(answer)
 
 
@@ -144,7 +174,9 @@ def _pool(name: str, pool: str, values: AnyArray, shape: tuple[int, ...]) -> Flo
         if array.dtype.kind not in "biufO":
             raise TypeError(array.dtype.name)
         array = array.astype(np.float64, copy=False)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # of an array of its own making
+        if is_ours(error):
+            raise
         raise PluginError(f"{name}: rewards for {pool} are not numbers ({_line(error)})") from error
     if array.shape != shape:
         raise PluginError(f"{name}: rewards for {pool} have shape {array.shape}, not {shape}")
@@ -178,4 +210,4 @@ def _by_stake(stake: AnyArray) -> FloatArray:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or "no message"
+    return words(error) or "no message"

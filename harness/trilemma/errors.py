@@ -13,6 +13,7 @@ __all__ = [
     "UsageError",
     "blaming",
     "one_line",
+    "words",
 ]
 
 
@@ -52,5 +53,13 @@ def blaming(trouble: str) -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return what an exception says, without line breaks."""
-    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
+    """Return the kind of an exception and what it says, without line breaks."""
+    return f"{type(error).__name__}: {words(error)}".removesuffix(": ")
+
+
+def words(error: BaseException) -> str:
+    """Return what an exception says, without line breaks; nothing where that fails as well."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return ""

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from trilemma.checks import real, whole
 from trilemma.errors import UsageError
+from trilemma.limits import Limits
 from trilemma.patience import Patience, patience
 from trilemma.processes import CAN_FORK, forked
 
@@ -135,23 +136,24 @@ def crew(shared: object, workers: Workers) -> Iterator[Spread]:
             yield lambda method, jobs: _in_order(shared, method, jobs, left)
             return
         _compile()
-        with _team(shared, workers) as team:
+        limits = Limits(workers.time_limit, workers.memory_limit)
+        with _team(shared, workers, limits) as team:
             try:
-                yield lambda method, jobs: _spread(team, method, jobs, left)
+                yield lambda method, jobs: _spread(team, method, jobs, left, limits.longest)
             except KeyboardInterrupt:
                 if left.is_lost:
                     team.dismiss()
                 raise
 
 
-def _team(shared: object, workers: Workers) -> AbstractContextManager[Team]:
+def _team(shared: object, workers: Workers, limits: Limits) -> AbstractContextManager[Team]:
     if workers.executor.startswith(DASK):
         from trilemma.cluster import connected
 
         return connected(shared, workers.executor.removeprefix(DASK))
     if workers.executor == "threads":
         return _threads(shared, workers.size)
-    return forked(shared, workers.size, workers.time_limit, workers.memory_limit)
+    return forked(shared, workers.size, limits)
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def _compile() -> None:
 
 
 def _spread(
-    team: Team, method: str, jobs: Iterable[Job], patience: Patience
+    team: Team, method: str, jobs: Iterable[Job], patience: Patience, longest: float | None
 ) -> Iterator[tuple[Job, Any]]:
     waiting = iter(jobs)
     under_way: dict[Future[Any], Job] = {}
@@ -206,7 +208,9 @@ def _spread(
         under_way |= {team.submit(method, job): job for job in islice(waiting, max(0, room))}
         if not under_way:
             break
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        done, _ = wait(under_way, longest, FIRST_COMPLETED)
+        if not done:  # somebody was stopped, or has put its own clock out of order
+            team.dismiss()
         for future in done:
             yield under_way.pop(future), future.result()  # kept, results would pile up
     patience.check()

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from trilemma.cells import Cell
 from trilemma.errors import DataError
+from trilemma.model import AnyArray
 from trilemma.search import Witnessed
 from trilemma.search.keeping import from_arrays
 from trilemma.twins import Coalition
@@ -48,6 +50,7 @@ CREATE TABLE IF NOT EXISTS kept (
     UNIQUE (mechanism, name)
 )
 """
+NPY, LENGTH = ".npy", slice(8, 10)  # of an array in an archive; where its header's length is
 PATIENCE = 60.0  # seconds to wait for another connection's commit
 WHOLE = {field.name for field in fields(Cell)}
 
@@ -102,12 +105,19 @@ class Kept:
         """Return what was found against one mechanism in one world; nothing where missing."""
         return from_arrays(self.find(key, found_in(number)) or {})
 
-    def find(self, key: str, name: str) -> Arrays | None:
-        """Return the arrays kept of one mechanism under a name; None where missing or torn."""
+    def find(self, key: str, name: str, only: Collection[str] = ()) -> Arrays | None:
+        """Return the arrays kept of one mechanism under a name; None where missing or torn.
+
+        Parameters
+        ----------
+        key, name : str
+        only : collection of str, optional
+            Those to read, by their names; default: all.
+        """
         query = "SELECT arrays FROM kept WHERE mechanism = ? AND name = ?"
         with keeping(self.folder):
             row = self._database.execute(query, (key, name)).fetchone()
-        return None if row is None else unpacked(row[0])
+        return None if row is None else unpacked(row[0], only)
 
     def names(self, key: str) -> set[str]:
         """Return the names of all that is kept of one mechanism, and not torn."""
@@ -116,14 +126,15 @@ class Kept:
             rows = self._database.execute(query, (key,))
             return {name for name, seal, arrays in rows if zlib.crc32(arrays) == seal}
 
+    def worlds(self, key: str) -> set[int]:
+        """Return the worlds that hold a finished cell of one mechanism, by their numbers."""
+        query = "SELECT name FROM kept WHERE mechanism = ? AND name NOT GLOB '*[^0-9]*'"
+        with keeping(self.folder):
+            return {int(name) for (name,) in self._database.execute(query, (key,))}
+
     def done(self, key: str, worlds: int) -> int:
         """Return how many of the first worlds hold a finished cell of one mechanism."""
-        query = (
-            "SELECT count(*) FROM kept WHERE mechanism = ? "
-            "AND name NOT GLOB '*[^0-9]*' AND CAST(name AS INTEGER) < ?"
-        )
-        with keeping(self.folder):
-            return int(self._database.execute(query, (key, worlds)).fetchone()[0])
+        return sum(number < worlds for number in self.worlds(key))
 
 
 def found_in(number: int) -> str:
@@ -167,8 +178,10 @@ def to_write(path: Path) -> sqlite3.Connection:
 def _to_read(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise DataError(f"{path.parent}: no {CELLS} in it; expected the folder of a run")
-    # where nothing can be written, nothing changes, and SQLite may not put its files beside it
-    fixed = "&immutable=1" if not os.access(path.parent, os.W_OK) else ""
+    # where nothing can be written, nothing changes, and SQLite may not put its files beside it;
+    # unless somebody else writes, whose files are there already
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    fixed = "&immutable=1" if alone and not os.access(path.parent, os.W_OK) else ""
     uri = f"{path.resolve().as_uri()}?mode=ro{fixed}"
     return sqlite3.connect(uri, uri=True, timeout=PATIENCE)
 
@@ -180,12 +193,30 @@ def packed(arrays: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def unpacked(data: bytes) -> Arrays | None:
-    """Return the arrays of `packed`; None where they are torn, to be computed again."""
+def unpacked(data: bytes, only: Collection[str] = ()) -> Arrays | None:
+    """Return the arrays of `packed`, or only some; None if torn, to be computed again."""
     try:
-        with np.load(BytesIO(data), allow_pickle=False) as found:
-            return dict(found)
+        with ZipFile(BytesIO(data)) as file:
+            names = only or [it.removesuffix(NPY) for it in file.namelist()]
+            return {name: _array(file.read(name + NPY)) for name in names}
     except (OSError, ValueError, TypeError, AttributeError, EOFError, KeyError):
         return None
     except (BadZipFile, zlib.error, NotImplementedError, RuntimeError):
         return None
+
+
+def _array(data: bytes) -> AnyArray:
+    start = LENGTH.stop + int.from_bytes(data[LENGTH], "little")
+    shape, fortran, dtype = _header(data[:start])
+    return np.ndarray(shape, dtype, data, start, order="F" if fortran else "C").copy()
+
+
+@lru_cache
+def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    # to read one takes longer than to unpack its array, and all cells have the same ones
+    file = BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if version != (1, 0) or dtype.hasobject:  # whose bytes would be addresses
+        raise ValueError
+    return shape, fortran, dtype

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ctypes
-import faulthandler
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
+from threading import Timer
+from typing import Any
 
 from trilemma.errors import DeadWorkerError
+from trilemma.limits import GRACE, Limits, TimeUpError
+from trilemma.printing import flush, print_aside
 
 __all__ = ["CAN_FORK", "forked"]
 
@@ -27,14 +28,37 @@ __all__ = ["CAN_FORK", "forked"]
 CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-GRACE = 1.0  # seconds between asking a worker to stop and ending it
-MEGABYTE = 10**6
+# The pool terminates the others when one has died, and what does not end then is killed.
+SENT = {-signal.SIGTERM: 2, -signal.SIGKILL: 1} if CAN_FORK else {}
+PIPEFUL = 1 << 16  # bytes
+TRACED = re.compile('File "(.*)", (line [0-9]+) (in .*)')  # as faulthandler writes
 
 
-@dataclass(frozen=True)
+class _Nursery:
+    """Forks, and knows its children from those that others have in this program."""
+
+    def __init__(self) -> None:
+        self.context = multiprocessing.get_context("fork")
+        self.children: list[BaseProcess] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.context, name)
+
+    def Process(self, *arguments: Any, **options: Any) -> BaseProcess:  # noqa: N802
+        self.children.append(self.context.Process(*arguments, **options))
+        return self.children[-1]
+
+
 class _Forked:
-    pool: ProcessPoolExecutor
-    size: int
+    def __init__(self, shared: object, size: int, limits: Limits) -> None:
+        self.size, self.limits = size, limits
+        self.is_dismissed = False
+        self.trace = os.pipe()  # what faulthandler says of a process that it ends
+        for end in self.trace:
+            os.set_blocking(end, False)  # nobody waits: no reader where it is full, no writer ever
+        nursery: Any = _Nursery()
+        self.children: list[BaseProcess] = nursery.children
+        self.pool = ProcessPoolExecutor(size, nursery, _adopt, (shared, limits, self.trace[1]))
 
     def width(self) -> int:
         return self.size
@@ -47,14 +71,35 @@ class _Forked:
             return self.pool.submit(_call, method, job)
 
     def dismiss(self) -> None:
-        for child in multiprocessing.active_children():
-            child.terminate()
+        self.is_dismissed = True
+        self._kill()
+
+    def _kill(self) -> None:
+        for child in self.children:
+            if child.pid is not None:
+                child.kill()
+
+    def close(self) -> None:
+        """End all of them; nobody waits for what is still under way."""
+        late = Timer(GRACE, self._kill)
+        late.start()
+        self.pool.shutdown(cancel_futures=True)
+        late.cancel()
+        late.join()
+
+    def death(self) -> str:
+        """Say why one of them ended by itself, or had to be ended; all are closed."""
+        told = ""
+        with suppress(BlockingIOError):
+            told = os.read(self.trace[0], PIPEFUL).decode(errors="replace")
+        if told or self.is_dismissed:
+            return f"{self.limits.too_late()} and did not stop when asked{_traced(told)}"
+        codes = {code for child in self.children if (code := child.exitcode) is not None}
+        return self.limits.death(min(codes, key=lambda code: SENT.get(code, 0)))
 
 
 @contextmanager
-def forked(
-    shared: object, size: int, time_limit: float | None, memory_limit: float | None
-) -> Iterator[_Forked]:
+def forked(shared: object, size: int, limits: Limits) -> Iterator[_Forked]:
     """Give processes that have an object as it is now.
 
     Parameters
@@ -62,91 +107,66 @@ def forked(
     shared : object
     size : int
         How many.
-    time_limit : float, optional
-        Seconds that a job may take.
-    memory_limit : float, optional
-        Megabytes that each process may take beyond what it begins with.
+    limits : Limits
+        Of each of them.
 
     Raises
     ------
     DeadWorkerError
         If one of them ends by itself, or exceeds a limit.
     """
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(size, context, _adopt, (shared, time_limit, memory_limit))
+    team = _Forked(shared, size, limits)
     try:
-        yield _Forked(pool, size)
+        yield team
     except BrokenProcessPool as error:
-        raise DeadWorkerError(_died(time_limit, memory_limit)) from error
+        team.close()
+        raise DeadWorkerError(team.death()) from error
+    except BaseException:
+        team.dismiss()  # nobody takes what is under way
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        team.close()
+        for end in team.trace:
+            os.close(end)
 
 
-def _died(time_limit: float | None, memory_limit: float | None) -> str:
-    if time_limit is None and memory_limit is None:
-        return "its process died; --workers 1 may show where"
-    limits = {"s": time_limit, "MB": memory_limit}
-    known = " and ".join(f"{it:g} {unit}" for unit, it in limits.items() if it is not None)
-    return f"its process died, or did not stop at its limit of {known}"
+def _traced(told: str) -> str:
+    """Return where the first thread was, of all that faulthandler lists, the last first."""
+    found = TRACED.search(told.rpartition("Thread ")[2])
+    return f"; it was at {', '.join(found.groups())}" if found else ""
 
 
 # --- in the worker -------------------------------------------------------------------------------
 
-
-class _TimeUpError(BaseException):
-    """Not an Exception, so that a plug-in is less likely to swallow it."""
-
-
 _shared: object
-_time_limit: float | None
+_limits: Limits
+_trace: int
 
 
-def _adopt(shared: object, time_limit: float | None, memory_limit: float | None) -> None:
-    global _shared, _time_limit
-    _shared, _time_limit = shared, time_limit
+def _adopt(shared: object, limits: Limits, trace: int) -> None:
+    global _shared, _limits, _trace
+    _shared, _limits, _trace = shared, limits, trace
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
-    os.dup2(2, 1)  # what plug-ins print must not end up between the data
-    # A worker holds the queue it reads from open, so it would outlive a parent that was killed.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    signal.signal(signal.SIGALRM, _time_is_up)
-    if memory_limit is not None:
-        _limit_memory(int(memory_limit * MEGABYTE))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # and what it does when it is terminated
+    print_aside()
+    # A worker holds the queue it reads from open, so it would outlive a parent that was killed;
+    # and what a plug-in forks would outlive the worker.
+    _end_with_parent()
+    os.register_at_fork(after_in_child=_end_with_parent)
+    limits.begin()
 
 
-def _limit_memory(more: int) -> None:
-    import resource
-
-    status = Path("/proc/self/status").read_text()
-    [used] = [line.split()[1] for line in status.splitlines() if line.startswith("VmData:")]
-    most = int(used) * 1024 + more
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def _time_is_up(_: int, __: FrameType | None) -> NoReturn:
-    raise _TimeUpError
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _call(method: str, job: tuple[Any, ...]) -> Any:
     try:
-        with _timed(_time_limit):
+        with _limits.timed(_trace):
             return getattr(_shared, method)(*job)
-    except _TimeUpError:
-        raise DeadWorkerError(f"took more than its limit of {_time_limit:g} s") from None
+    except TimeUpError as error:
+        raise DeadWorkerError(f"{_limits.too_late()}; it was at {error}") from None
     except MemoryError as error:
-        raise DeadWorkerError("ran out of memory") from error
-
-
-@contextmanager
-def _timed(limit: float | None) -> Iterator[None]:
-    """Stop what takes too long: by a signal, or by ending the process if compiled code hangs."""
-    if limit is None:
-        yield
-        return
-    with open(os.devnull, "w") as nowhere:
-        faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=nowhere)
-        signal.setitimer(signal.ITIMER_REAL, limit)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            faulthandler.cancel_dump_traceback_later()
+        raise DeadWorkerError(_limits.too_large(str(error))) from None
+    finally:
+        flush()  # a worker that is ended says no more

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from types import ModuleType
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE",
+    "heads",
     "label",
+    "learn",
     "load",
     "load_attacks",
     "load_each",
@@ -156,6 +158,16 @@ def origin(mechanism: object) -> str:
     """Return where a mechanism comes from: distribution and version, file, or module."""
     known = _identify(mechanism) or _identify(type(mechanism))
     return known[1] if known else str(getattr(mechanism, "__module__", "unknown"))
+
+
+def heads() -> dict[str, object]:
+    """Return what came out of files and modules, by the head first written."""
+    return dict(_found)
+
+
+def learn(elsewhere: Mapping[str, object]) -> None:
+    """Call things as they are called in the process that found them."""
+    _found.update(elsewhere)
 
 
 def _find(head: str, group: Group) -> object:

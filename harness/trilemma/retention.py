@@ -18,7 +18,7 @@ import numpy as np
 from trilemma import registry
 from trilemma.checks import real, whole
 from trilemma.codes import code_of, key_of
-from trilemma.contract import Pay, call_each
+from trilemma.contract import Pay, call_each, copied
 from trilemma.errors import DeadWorkerError, PluginError, UsageError
 from trilemma.executor import Progress, Workers, crew
 from trilemma.model import FloatArray, Mechanism
@@ -213,7 +213,8 @@ class _Tasks:
         """Return the honest share of pay by (W_C, W_H), or what is wrong with the mechanism."""
         sides = self.experiment.sides(stake, seed)
         parts = np.linspace(0, 1, self.experiment.grid)
-        xi, mechanism = self.experiment.validator_share, self.mechanisms[label]
+        xi = self.experiment.validator_share
+        mechanism = copied(self.mechanisms[label])  # its own: workers may be threads
 
         def shares(cabal: float) -> list[float]:
             epochs = [sides.epoch(honest, cabal) for honest in parts]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import numpy as np
 
@@ -62,7 +63,6 @@ class _Contestant:
     done: set[int] = field(default_factory=set)
     calls: int = 0
     failures: dict[int, str] = field(default_factory=dict)
-    replayed: list[FloatArray] = field(default_factory=list)
 
 
 class Run:
@@ -106,6 +106,10 @@ class Run:
             "codes": {label: code_of(mechanism) for label, mechanism in loaded.items()},
             "files": list(getattr(self.source, "files", ())),
             "asked_in": str(Path.cwd()),
+            "versions": {
+                "python": python_version(),
+                **{name: version(name) for name in ("numpy", "numba")},
+            },
         }
 
     def enter(self, loaded: Mapping[str, Mechanism], store: Store) -> None:
@@ -230,11 +234,6 @@ class Run:
         jobs = (self._plans(number, tried, through) for number in range(self.worlds))
         for (number, *_), answers in spread("replays", (job for job in jobs if job[1])):
             self.store.keep(dict(self._tried(number, answers)))
-        for label in tried:
-            if not self.contestants[label].failures:
-                self.contestants[label].replayed = [
-                    self._worst(label, number, through) for number in range(self.worlds)
-                ]
 
     def _tried(
         self, number: int, answers: Mapping[str, Replayed]
@@ -266,10 +265,18 @@ class Run:
     def _replayed(self, label: str, number: int) -> Arrays:
         return self.store.find(self.contestants[label].key, replayed_in(number)) or {}
 
-    def _worst(self, label: str, number: int, through: Sequence[str]) -> FloatArray:
-        known = self._replayed(label, number)
-        others = [known[self.contestants[it].key] for it in through if it != label]
-        return np.asarray(np.max(others, axis=0))
+    def _worst(self, label: str) -> list[FloatArray]:
+        """Return what the worst of the others' plans did to one mechanism, by world.
+
+        Of those that came through to the end: who fails changes nobody else's numbers.
+        """
+        others = [
+            it.key for name, it in self.contestants.items() if name != label and not it.failures
+        ]
+        if self.budget.evaluations == 0 or not others:
+            return []
+        known = [self._replayed(label, number) for number in range(self.worlds)]
+        return [np.asarray(np.max([it[key] for key in others], axis=0)) for it in known]
 
     def witnesses(self, workers: Workers) -> list[Told]:
         """Return the worst play of every score, of one mechanism after the other, explained."""
@@ -340,7 +347,7 @@ class Run:
         if None in cells:
             raise DataError(f"{self.store.folder}: cells of {label} vanished; try again")
         found = stack([cell for cell in cells if cell])
-        return Measured(label, it.mechanism, it.coalitions, found, it.replayed)
+        return Measured(label, it.mechanism, it.coalitions, found, self._worst(label))
 
     def failures(self, broken: Mapping[str, TrilemmaError]) -> Iterable[Failure]:
         """Name the mechanisms and attacks that failed, and why."""

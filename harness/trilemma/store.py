@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from trilemma.search import Witnessed
 from trilemma.search.keeping import to_arrays
 from trilemma.twins import Coalition
 
-__all__ = ["ASKED", "Store", "asked_in", "written"]
+__all__ = ["ASKED", "Store", "asked_in", "writing", "written"]
 
 FORMAT = 2
 ASKED = "run.json"
@@ -128,7 +129,7 @@ def _refuse_other_run(folder: Path, asked: dict[str, Any], fixed: Sequence[str])
     if not found.keys() >= set(fixed):
         raise DataError(f"{folder / ASKED}: not a run of this program; choose another folder")
     for key in fixed:
-        if found[key] != json.loads(json.dumps(asked[key])):
+        if json.dumps(found[key]) != json.dumps(asked[key]):  # attacks in the same order, too
             before, now = _differing(found[key], asked[key])
             raise UsageError(
                 f"{folder} holds a run with {key} {before}, not {now}; choose another folder"
@@ -136,9 +137,11 @@ def _refuse_other_run(folder: Path, asked: dict[str, Any], fixed: Sequence[str])
 
 
 def _differing(before: object, now: object) -> tuple[object, object]:
-    """Return what differs: of two mappings, only the entries that are not in both."""
+    """Return what differs: of two mappings, only what is not in both, or else their order."""
     if not (isinstance(before, dict) and isinstance(now, dict)):
         return before, now
+    if before == now:
+        return [*before], [*now]
     return _beyond(before, now), _beyond(now, before)
 
 
@@ -148,9 +151,20 @@ def _beyond(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 def written(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, also in a power cut; an OSError is the caller's to tell."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("wb") as file:
+    with writing(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which is there afterwards whole, or as it was before."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with scratch.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from trilemma.cells import Cell, Suite, measure
+from trilemma.contract import copied
 from trilemma.entrant import Entrant
 from trilemma.errors import PluginError
 from trilemma.kept import Arrays
@@ -112,7 +113,7 @@ class Tasks:
         found : sequence of dict
             By world, what was found, as it is kept.
         """
-        mechanism, _ = self.mechanisms[label]
+        mechanism = copied(self.mechanisms[label][0])
         case = Case(
             label,
             mechanism,
@@ -131,4 +132,6 @@ class Tasks:
             return [], f"{error} [while its worst plays were made again]"
 
     def _entrant(self, label: str) -> Entrant:
-        return Entrant(label, *self.mechanisms[label])
+        mechanism, unused = self.mechanisms[label]
+        # a copy for every job: workers may be threads, and a mechanism may work in place on its own
+        return Entrant(label, copied(mechanism), unused)

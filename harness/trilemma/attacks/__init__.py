@@ -3,6 +3,6 @@
 The built-in ones come through the entry-point group `trilemma.attacks`, like anybody's.
 """
 
-from trilemma.attacks.suite import attacks_beside, plays
+from trilemma.attacks.suite import attacks_beside, enumerated, plays
 
-__all__ = ["attacks_beside", "plays"]
+__all__ = ["attacks_beside", "enumerated", "plays"]

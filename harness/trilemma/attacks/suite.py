@@ -16,7 +16,7 @@ from trilemma.errors import PluginError, TrilemmaError, UsageError, blaming
 from trilemma.model import Attack, Budget, Play, World
 from trilemma.specs import write
 
-__all__ = ["attacks_beside", "plays"]
+__all__ = ["attacks_beside", "enumerated", "plays"]
 
 MOST_PLAYS = 1000  # of one attack: each costs calls of every mechanism in every world
 
@@ -61,7 +61,7 @@ def plays(
     takers: dict[tuple[str, str], str] = {}
     for label, attack in attacks.items():
         try:
-            found = [play for play in _plays(label, attack, budget) if play.aim in worlds]
+            found = [play for play in enumerated(label, attack, budget) if play.aim in worlds]
             names = [(play.attack, play.label) for play in found]
             _refuse_taken(label, names, takers)
             for play in found:
@@ -74,7 +74,14 @@ def plays(
     return made, failures
 
 
-def _plays(label: str, attack: Attack, budget: Budget) -> list[Play]:
+def enumerated(label: str, attack: Attack, budget: Budget) -> list[Play]:
+    """Return the plays of one attack, none of them made yet.
+
+    Raises
+    ------
+    PluginError
+        If it fails, or yields what is no play.
+    """
     with blaming(f"{label} fails to enumerate its plays"):
         found = list(islice(attack(budget), MOST_PLAYS + 1))
     if len(found) > MOST_PLAYS:

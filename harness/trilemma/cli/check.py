@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json as js
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trilemma.cli.shell import Json, Mechanisms, app, complaints, fail_if, say, target
+from trilemma.printing import aside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +43,7 @@ def check(
         from trilemma.testing.verdict import verdicts
 
         place, how = target(json), profiles.profile(profile, corpus)
-        with redirect_stdout(sys.stderr):
+        with aside():
             loaded, broken = registry.load_each(mechanisms)
             found = {
                 label: tuple(verdicts(rule, how, unclaimed=unclaimed))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +28,7 @@ from trilemma.cli.shell import (
     target,
 )
 from trilemma.errors import UsageError
+from trilemma.printing import aside
 
 if TYPE_CHECKING:
     from trilemma.worlds import Source
@@ -125,7 +124,7 @@ def compare(
             folder(out) as run,
             resumable(run),
             bar(quiet) as progress,
-            redirect_stdout(sys.stderr),
+            aside(),
         ):
             report = compare(
                 mechanisms or None,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from trilemma.cli.shell import Json, Seed, app, complaints, fail_if, numbers, say, target
+from trilemma.printing import aside
 
 
 @app.command()
@@ -45,7 +44,7 @@ def dynamics(
         from trilemma.importers import read
 
         place = target(json)
-        with redirect_stdout(sys.stderr):
+        with aside():
             answer = dynamics(
                 mechanisms or None,
                 network=read(network) if network else None,

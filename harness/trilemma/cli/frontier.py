@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +29,7 @@ from trilemma.cli.shell import (
     target,
 )
 from trilemma.errors import UsageError
+from trilemma.printing import aside
 
 
 @app.command()
@@ -94,7 +93,7 @@ def frontier(
         given = {"stake": stake, "validators": validators, "miners": miners}
         preset = {name: value for name, value in given.items() if value is not None}
         place, drawing = target(json), figures(figure)
-        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+        with bar(quiet) as progress, aside():
             answer = frontier(
                 mechanisms or None,
                 over=dict(_range(text) for text in over or ()),

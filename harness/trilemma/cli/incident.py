@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
 
 from trilemma.cli.shell import Json, Seed, app, complaints, fail_if, figures, say, target
 from trilemma.errors import UsageError
+from trilemma.printing import aside
 
 
 @app.command()
@@ -41,7 +40,7 @@ def incident(
                 typer.echo(f"{each:{width}}  {summary(each)}")
             return
         place, drawing = target(json), figures(figure)
-        with redirect_stdout(sys.stderr):
+        with aside():
             answer = ask(name, mechanisms or None, seed=seed)
         if drawing is not None and figure is not None:
             if answer.drawn is None:

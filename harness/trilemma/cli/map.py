@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
@@ -27,6 +25,7 @@ from trilemma.cli.shell import (
     say,
     target,
 )
+from trilemma.printing import aside
 
 
 @app.command("map")
@@ -68,7 +67,7 @@ def map_(
         experiment = Experiment(validators, miners, sigma, stake_sigma, validator_share, grid)
         place = target(json)
         drawing = figures(figure)
-        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+        with bar(quiet) as progress, aside():
             answer = retention_map(
                 mechanisms or None,
                 experiment=experiment,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +22,7 @@ from trilemma.cli.shell import (
     say,
     target,
 )
+from trilemma.printing import aside
 
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="Folder of a compare.", show_default=False)
@@ -46,7 +45,7 @@ def resume(
         from trilemma.study import is_study, resume_study
 
         place, who = target(json), crew(workers, executor, time_limit, memory_limit)
-        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+        with bar(quiet) as progress, aside():
             go_on = resume_study if is_study(run) else resume
             found = go_on(run, workers=who, progress=progress)
         say(str(found), found.to_json(), place)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +28,7 @@ from trilemma.cli.shell import (
     target,
 )
 from trilemma.errors import TrilemmaError, UsageError
+from trilemma.printing import aside
 
 
 @app.command()
@@ -66,14 +66,14 @@ def run(
 
         place = target(json)
         # What a plug-in prints must not end up between the data.
-        with redirect_stdout(sys.stderr), _line_by_line():
+        with aside(), _line_by_line():
             asked = read_study(study)
         who = crew(workers, executor, time_limit, memory_limit)
         with (
             folder(out or asked.out) as kept_in,
             resumable(kept_in),
             bar(quiet) as progress,
-            redirect_stdout(sys.stderr),
+            aside(),
         ):
             outcome = replace(asked, out=kept_in).run(progress=progress, workers=who)
         say(f"{outcome}{kept(kept_in)}", outcome.to_json(), place)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +29,7 @@ from trilemma.cli.shell import (
     target,
 )
 from trilemma.errors import UsageError
+from trilemma.printing import aside
 
 if TYPE_CHECKING:
     from trilemma.report.sweep import Sweep
@@ -125,7 +124,7 @@ def sweep(
         sizes = {"stake": stake, "validators": validators, "miners": miners}
         preset = {name: value for name, value in sizes.items() if value is not None}
         place, drawing = target(json), figures(figure)
-        with bar(quiet) as progress, redirect_stdout(sys.stderr):
+        with bar(quiet) as progress, aside():
             answer = sweep(
                 mechanisms or None,
                 over=parameter,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +10,7 @@ import typer
 from trilemma.checks import whole
 from trilemma.cli.shell import Json, app, complaints, fail_if, say, target
 from trilemma.errors import UsageError
+from trilemma.printing import aside
 
 
 @app.command()
@@ -52,7 +51,7 @@ def whatif(
         if not after:
             raise UsageError("--to is missing; name a rule to compare with, as in --to quadratic")
         shown, place = whole("--top", top, 1), target(json)
-        with redirect_stdout(sys.stderr):
+        with aside():
             answer = whatif(read(network), before, after, xi=xi, plain=plain)
         say(answer.text(shown), answer.to_json(), place)
         fail_if(list(answer.failures.values()))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json as js
-import sys
-from contextlib import redirect_stdout
 from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +11,7 @@ import typer
 
 from trilemma.cli.shell import Json, app, complaints, say, target
 from trilemma.errors import DataError, UsageError
+from trilemma.printing import aside
 
 if TYPE_CHECKING:
     from trilemma.witness import Witness
@@ -66,7 +65,7 @@ def explain(witness: File, mechanism: Other = None) -> None:
         from trilemma.witness import Witness, explain, text
 
         kept = Witness.load(witness)
-        with redirect_stdout(sys.stderr):
+        with aside():
             answer = explain(kept, registry.load(mechanism or kept.mechanism))
         typer.echo(text(kept, *answer))
 
@@ -87,7 +86,7 @@ def minimise(
 
         path = _file(out) or witness.with_name(f"{witness.stem}-minimal.json")
         kept = Witness.load(witness)
-        with redirect_stdout(sys.stderr):
+        with aside():
             smaller = minimised(kept, registry.load(mechanism or kept.mechanism))
         written = smaller.save(path.parent, path.stem)
         typer.echo(f"{smaller.play}\nharm {smaller.harm!r}, of {kept.harm!r}\n{written}")
@@ -107,7 +106,7 @@ def _retell(path: Path, mechanism: str | None, place: Path | None) -> None:
     from trilemma.testing import Counterexample
 
     kept = Counterexample.load(path)
-    with redirect_stdout(sys.stderr):
+    with aside():
         rule = registry.load(mechanism or kept.mechanism)
         label, lines = registry.label(rule), kept.told(rule)
         broken = kept.replay(rule) is not None
@@ -127,7 +126,7 @@ def _replayed(path: Path, mechanism: str | None) -> tuple[Witness, str, float]:
     from trilemma.witness import Witness
 
     kept = Witness.load(path)
-    with redirect_stdout(sys.stderr):
+    with aside():
         rule = registry.load(mechanism or kept.mechanism)
         return kept, registry.label(rule), kept.replay(rule).harm
 

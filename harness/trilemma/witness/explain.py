@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trilemma import registry
-from trilemma.contract import copied
+from trilemma.contract import asked, copied
 from trilemma.errors import PluginError
 from trilemma.model import AnyArray, Epoch, FloatArray, Mechanism
 from trilemma.scene import Scene
@@ -90,11 +90,10 @@ def stages_of(mechanism: Mechanism, epoch: Epoch) -> Mapping[str, AnyArray]:
     offered: Stages | None = getattr(mechanism, "stages", None)
     if offered is None:
         return {}
-    try:
+    def told(epoch: Epoch) -> Mapping[str, AnyArray]:
         return {name: np.asarray(value) for name, value in offered(epoch).items()}
-    except Exception as error:
-        label = registry.label(mechanism)
-        raise PluginError(f"{label}.stages failed: {type(error).__name__}: {error}") from error
+
+    return asked(f"{registry.label(mechanism)}.stages", told, epoch)
 
 
 def text(witness: Witness, replay: Replay, lines: list[Line]) -> str:
