@@ -147,6 +147,12 @@ def _translated(cluster: _Cluster) -> Iterator[None]:
         raise UsageError(
             f"{cluster.address}: {one_line(error)}; install {wanted} on every worker"
         ) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("distributed."):
+            raise
+        raise DataError(
+            f"{cluster.address}: {one_line(error)}; go on once that is mended"
+        ) from error
 
 
 @contextmanager
@@ -167,7 +173,7 @@ def _watch(cluster: _Cluster, done: Event) -> None:
     while not done.wait(PULSE):
         try:
             alone = not cluster.client.nthreads()
-        except (OSError, RuntimeError):  # whoever waits for a job is told, too
+        except Exception:  # the scheduler is gone, or nobody waits any more; a job says so itself
             return
         if not alone:
             since = 0.0
