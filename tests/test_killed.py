@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.dask_cluster import cluster
 from tests.kept_cells import changed, rows
 from trilemma.executor import CAN_FORK
 
@@ -135,6 +136,27 @@ def children(pid: int) -> list[int]:
     with suppress(OSError):
         return [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_cluster_whose_workers_are_killed_gives_the_bytes_of_this_machine(
+    seed: int, tmp_path: Path, undisturbed: tuple[dict[str, bytes], float]
+) -> None:
+    whole, lasted = undisturbed
+    draw = np.random.default_rng(seed)
+    run = tmp_path / "run"
+    question = [it for it in QUESTION if not it.startswith("--workers")]
+    with cluster(3) as three:
+        pids = three.pids()
+        address = f"dask://{three.address}"
+        process = started("compare", *question, "--out", str(run), "--executor", address)
+        for pid in draw.permutation(pids)[:2]:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(draw.uniform(0.2, 1) * lasted)
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        assert ended(process) == (0, "")
+    assert out(run) == whole
 
 
 @pytest.mark.parametrize("seed", range(3))
