@@ -190,6 +190,11 @@ def complexity() -> str:
     return _said("benchmarks/complexity.py", "--figure", figure)
 
 
+def capacity() -> str:
+    """Return what large comparisons need, from what docs/capacity.json says of smaller ones."""
+    return _said("benchmarks/capacity.py", "--page")
+
+
 def _ratio(name: str, entry: dict[str, Any]) -> str:
     sign = "≤" if entry["better"] == "lower" else "≥"
     bounds = ["" if entry[key] is None else f"{sign} {entry[key]:g}" for key in ("at_least", "aim")]
@@ -268,6 +273,7 @@ PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "ratios": ("docs/benchmarks.md", ratios),
     "benchmarks": ("README.md", benchmarks),
     "complexity": ("docs/benchmarks.md", complexity),
+    "capacity": ("docs/capacity.md", capacity),
 }
 
 PAGES = {  # written as a whole, by scripts of their own

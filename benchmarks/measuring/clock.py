@@ -74,7 +74,9 @@ def child(command: Sequence[str], **environment: str) -> Child:
         stdout=subprocess.PIPE,
         text=True,
     )
-    said = process.stdout.read() if process.stdout else ""
+    assert process.stdout
+    with process.stdout:
+        said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
