@@ -90,6 +90,7 @@ def stages_of(mechanism: Mechanism, epoch: Epoch) -> Mapping[str, AnyArray]:
     offered: Stages | None = getattr(mechanism, "stages", None)
     if offered is None:
         return {}
+
     def told(epoch: Epoch) -> Mapping[str, AnyArray]:
         return {name: np.asarray(value) for name, value in offered(epoch).items()}
 
