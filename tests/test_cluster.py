@@ -92,6 +92,7 @@ def test_one_process_two_threads_two_processes_and_a_cluster_give_the_same_bytes
         assert calls[name] == calls["one"]
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_cluster_is_the_same(three: Cluster) -> None:
     for over, values in (("identity_cost", "0,0.05"), ("quadratic.power", "0.3,0.6")):
         known: dict[str, Any] = {"over": over, "values": values, "world": WORLD, "worlds": 2}

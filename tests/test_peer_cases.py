@@ -160,6 +160,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @each_case
 def test_a_figure_has_a_panel_per_version_and_a_line_per_validator_in_it(
     number: int, written: Path
@@ -174,6 +175,7 @@ def test_a_figure_has_a_panel_per_version_and_a_line_per_validator_in_it(
         assert f"<!-- {text} -->" in drawn  # glyphs are drawn; what they say is a comment
 
 
+@pytest.mark.slow
 def test_the_json_holds_all_dividends_and_incentives(written: Path) -> None:
     told = json.loads((written / "peer_cases.json").read_text())
     for number, answer in zip(NUMBERS, told.values(), strict=True):

@@ -56,6 +56,7 @@ def test_the_page_on_yuma_shows_what_dynamics_prints() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_page_on_yuma_shows_what_the_map_prints() -> None:
     shown = cells(part((ROOT / "docs/yuma.md").read_text(), "rivals"))
     some = regenerate.RIVALS[:2]  # a line each, and none sees another

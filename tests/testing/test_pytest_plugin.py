@@ -123,6 +123,7 @@ def test_it_keeps_what_it_promises(mechanism, check):
 """
 
 
+@pytest.mark.slow
 def test_each_mechanism_and_check_is_a_test_of_its_own_and_xfail_is_strict(tmp_path: Path) -> None:
     written(tmp_path, SOUND, "split_proof", "unanimity", "weight_blind")
     test, few = tmp_path / "test_mine.py", ("-k", "weight_blind or unanimity or shapes")

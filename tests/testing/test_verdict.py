@@ -122,6 +122,7 @@ def test_what_is_not_claimed_is_looked_at_on_demand_and_blames_nobody() -> None:
     assert broken[0].to_json()["verdict"] == "not claimed, violated"
 
 
+@pytest.mark.slow
 def test_expected_failures_must_fail_whoever_expects_them() -> None:
     blind = Mean(frozenset({"unanimity", "weight_blind"}), {"weight_blind": "it reads reports"})
     assert told(blind)["weight_blind"] == "fails as expected"
@@ -262,6 +263,7 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, said: str) -> None:
 # --- the matrix ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_matrix_has_a_row_for_every_property_and_a_column_for_every_mechanism() -> None:
     found = matrix(["uniform", "stake_weighted"], profile=Profile(20, same=True))
     head, rule, *rows = found.to_markdown().splitlines()
