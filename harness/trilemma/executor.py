@@ -9,15 +9,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from trilemma.checks import real, whole
-from trilemma.errors import UsageError
+from trilemma.errors import DeadWorkerError, UsageError
 from trilemma.limits import Limits
 from trilemma.patience import Patience, patience
 from trilemma.processes import CAN_FORK, forked
 
-__all__ = ["CAN_FORK", "Job", "Progress", "Spread", "Team", "Workers", "crew"]
+__all__ = ["CAN_FORK", "Job", "Progress", "Spread", "Team", "Workers", "crew", "together_or_apart"]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many cells are done, and of how many."""
@@ -25,6 +25,8 @@ Job: TypeAlias = tuple[Any, ...]
 Spread: TypeAlias = Callable[[str, Iterable[Job]], Iterator[tuple[Job, Any]]]
 """Calls a method of the shared object once for every tuple of arguments; yields the tuple and
 the result, as they come."""
+
+Result = TypeVar("Result")
 
 DASK = "dask://"
 
@@ -144,6 +146,26 @@ def crew(shared: object, workers: Workers) -> Iterator[Spread]:
                 if left.is_lost:
                     team.dismiss()
                 raise
+
+
+def together_or_apart(
+    workers: Workers, together: Callable[[], Result], apart: Callable[[], Result]
+) -> Result:
+    """Do the jobs of all mechanisms together; or each one's apart, to know who ends its worker.
+
+    Parameters
+    ----------
+    workers : Workers
+        With limits, a mechanism may be ended at any time, so none is with another.
+    together, apart : callable
+        What does the jobs; `apart` finds what `together` has finished.
+    """
+    if workers.is_limited:
+        return apart()
+    try:
+        return together()
+    except DeadWorkerError:
+        return apart()
 
 
 def _team(shared: object, workers: Workers, limits: Limits) -> AbstractContextManager[Team]:

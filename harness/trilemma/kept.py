@@ -6,7 +6,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
 from functools import lru_cache
 from io import BytesIO
@@ -166,12 +166,14 @@ def _way_out(error: sqlite3.DatabaseError) -> str:
 
 def to_write(path: Path) -> sqlite3.Connection:
     """Return a connection that may write."""
-    database = sqlite3.connect(path, timeout=PATIENCE)
-    # Readers need not wait for the writer, and what is committed outlives a power cut.
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    with database:
-        database.execute(TABLE)
+    with ExitStack() as opened:
+        database = opened.enter_context(closing(sqlite3.connect(path, timeout=PATIENCE)))
+        # Readers need not wait for the writer, and what is committed outlives a power cut.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        with database:
+            database.execute(TABLE)
+        opened.pop_all()
     return database
 
 

@@ -23,8 +23,8 @@ from trilemma.printing import flush, print_aside
 
 __all__ = ["CAN_FORK", "forked"]
 
-# Between two kernel calls a mechanism holds the interpreter: two threads took 1.4 times as long
-# as one.
+# Between two kernel calls a mechanism holds the interpreter: four worlds that take 9.3 s one after
+# the other take 4.4 s in two processes, and 6.6 s in two threads.
 CAN_FORK = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -20,7 +20,7 @@ from trilemma.checks import real, whole
 from trilemma.codes import code_of, key_of
 from trilemma.contract import Pay, call_each, copied
 from trilemma.errors import DeadWorkerError, PluginError, UsageError
-from trilemma.executor import Progress, Workers, crew
+from trilemma.executor import Progress, Workers, crew, together_or_apart
 from trilemma.model import FloatArray, Mechanism
 from trilemma.report.retention import Line, RetentionMap, line_of
 from trilemma.sides import Experiment, Sides
@@ -128,14 +128,11 @@ class _Run:
 
     def finish(self, workers: Workers, store: Store | None, progress: Progress | None) -> None:
         """Compute what is missing; one mechanism at a time where one of them ends its process."""
-        if not workers.is_limited:
-            try:
-                self.compute(self.mechanisms, workers, store, progress)
-            except DeadWorkerError:
-                pass
-            else:
-                return
-        self.compute_apart(workers, store, progress)
+        together_or_apart(
+            workers,
+            lambda: self.compute(self.mechanisms, workers, store, progress),
+            lambda: self.compute_apart(workers, store, progress),
+        )
 
     def compute(
         self,

@@ -12,12 +12,12 @@ from platform import python_version
 import numpy as np
 
 from trilemma.attacks import attacks_beside, plays
-from trilemma.cells import Suite, stack
+from trilemma.cells import Cell, Suite, stack
 from trilemma.codes import code_of, key_of
 from trilemma.concentration import concentration
 from trilemma.contract import copied
 from trilemma.errors import DataError, DeadWorkerError, PluginError, TrilemmaError
-from trilemma.executor import Job, Progress, Spread, Workers, crew
+from trilemma.executor import Job, Progress, Spread, Workers, crew, together_or_apart
 from trilemma.kept import Arrays, Named, found_in, replayed_in
 from trilemma.model import AIMS, Attack, Budget, FloatArray, Mechanism
 from trilemma.report import Failure, MeanConcentration, Report
@@ -134,14 +134,11 @@ class Run:
 
     def finish(self, workers: Workers, progress: Progress | None) -> None:
         """Compute what is missing; one mechanism at a time where one of them ends its process."""
-        if not workers.is_limited:
-            try:
-                self.compute(list(self.contestants), workers, progress)
-            except DeadWorkerError:
-                pass
-            else:
-                return
-        self.compute_apart(workers, progress)
+        together_or_apart(
+            workers,
+            lambda: self.compute(list(self.contestants), workers, progress),
+            lambda: self.compute_apart(workers, progress),
+        )
 
     def compute(
         self,
@@ -195,7 +192,7 @@ class Run:
         """Compute the missing cells, world by world, saving each as it comes."""
         total = self.worlds * len(self.contestants)
         done = sum(len(contestant.done) for contestant in self.contestants.values())
-        jobs = [(n, todo) for n in range(self.worlds) if (todo := self._missing(n, labels))]
+        jobs = ((n, todo) for n in range(self.worlds) if (todo := self._missing(n, labels)))
         if progress:
             progress(done, total)
         for (number, missing), answer in spread("world", jobs):
@@ -280,12 +277,12 @@ class Run:
 
     def witnesses(self, workers: Workers) -> list[Told]:
         """Return the worst play of every score, of one mechanism after the other, explained."""
-        if not workers.is_limited:
-            try:
-                return self._witnesses(list(self.contestants), workers)
-            except DeadWorkerError:
-                pass
-        return [it for label in self.contestants for it in self._witnesses_apart(label, workers)]
+        labels = list(self.contestants)
+        return together_or_apart(
+            workers,
+            lambda: self._witnesses(labels, workers),
+            lambda: [it for label in labels for it in self._witnesses_apart(label, workers)],
+        )
 
     def _witnesses_apart(self, label: str, workers: Workers) -> list[Told]:
         with self._surviving(label):
@@ -303,8 +300,8 @@ class Run:
         return [it for label in labels for it in known.get(label, [])]
 
     def _evidence(self, label: str) -> Job:
-        _, _, coalitions, cells, _ = self.measured(label)
-        return label, coalitions, cells, [self._found(label, it) for it in range(self.worlds)]
+        found = [self._found(label, it) for it in range(self.worlds)]
+        return label, self.contestants[label].coalitions, self._cells(label), found
 
     def report(self, broken: Mapping[str, TrilemmaError], told: Sequence[Told] = ()) -> Report:
         """Score the mechanisms that came through, and name those that did not."""
@@ -343,11 +340,14 @@ class Run:
     def measured(self, label: str) -> Measured:
         """Read the cells of one mechanism."""
         it = self.contestants[label]
-        cells = [self.store.load(it.key, number) for number in range(self.worlds)]
+        return Measured(label, it.mechanism, it.coalitions, self._cells(label), self._worst(label))
+
+    def _cells(self, label: str) -> Cell:
+        key = self.contestants[label].key
+        cells = [self.store.load(key, number) for number in range(self.worlds)]
         if None in cells:
             raise DataError(f"{self.store.folder}: cells of {label} vanished; try again")
-        found = stack([cell for cell in cells if cell])
-        return Measured(label, it.mechanism, it.coalitions, found, self._worst(label))
+        return stack([cell for cell in cells if cell])
 
     def failures(self, broken: Mapping[str, TrilemmaError]) -> Iterable[Failure]:
         """Name the mechanisms and attacks that failed, and why."""

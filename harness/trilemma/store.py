@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,17 +52,14 @@ class Store(Kept):
     def __init__(self, folder: Path, asked: dict[str, Any], fixed: Sequence[str]) -> None:
         self.folder = folder
         path = folder / ASKED
-        with keeping(folder):
+        with keeping(folder), ExitStack() as opened:
             folder.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 _refuse_other_run(folder, asked, fixed)
-            self._lock = locked(folder)
-            try:
-                self._database = to_write(folder / CELLS)
-                written(path, json.dumps({"format": FORMAT, **asked}, indent=2).encode())
-            except BaseException:
-                self._lock.close()
-                raise
+            self._lock = opened.enter_context(closing(locked(folder)))
+            self._database = opened.enter_context(closing(to_write(folder / CELLS)))
+            written(path, json.dumps({"format": FORMAT, **asked}, indent=2).encode())
+            opened.pop_all()  # until `close`
 
     def close(self) -> None:
         """Let go of the folder, so that another process may write to it."""
