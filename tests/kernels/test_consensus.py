@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -76,6 +77,37 @@ def test_every_shape_is_searched_to_its_edges(shape: tuple[int, int], unit: floa
         np.testing.assert_array_equal(
             consensus(weights, units, needed), naive.consensus(weights, units, needed)
         )
+
+
+Spread = Callable[[np.random.Generator, tuple[int, int]], npt.NDArray[Any]]
+
+SPREADS: dict[str, Spread] = {
+    "even": lambda rng, shape: rng.random(shape),
+    "in logarithms": lambda rng, shape: 10 ** rng.uniform(-30, 0, shape),
+    "in logarithms of logarithms": lambda rng, shape: 2 ** -(2 ** rng.uniform(0, 6.9, shape)),
+    "one far away": lambda rng, shape: np.vstack(
+        [np.full((1, shape[1]), 1e12), rng.random((shape[0] - 1, shape[1]))]
+    ),
+    "mostly nothing": lambda rng, shape: rng.random(shape) * (rng.random(shape) < 0.55),
+    "few values": lambda rng, shape: rng.integers(0, 12, shape) / 12,
+    "alternately far apart": lambda rng, shape: (
+        2.0 ** -(rng.integers(0, 2, shape) * 100) * (1 + rng.random(shape))
+    ),
+}
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64])
+@pytest.mark.parametrize("validators", [7, 64, 300])
+def test_values_are_found_however_they_are_spread(spread: str, kind: Any, validators: int) -> None:
+    rng = np.random.default_rng(validators)
+    weights = SPREADS[spread](rng, (validators, 150)).astype(np.float64)
+    weights = (weights * 2**20).astype(kind) if kind == np.int64 else weights.astype(kind)
+    units = stake_units(rng.random(validators) ** 3, 30 if kind == np.float32 else 62)
+    for kappa in (0.02, 0.5, 0.9):
+        needed = needed_support(kappa, int(units.sum(dtype=np.int64)))
+        question = weights, units, units.dtype.type(needed)
+        np.testing.assert_array_equal(consensus(*question), naive.argsort_consensus(*question))
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.int64])

@@ -1,6 +1,6 @@
 """The consensus of stake-weighted validators: an exact quantile of each column, without sorting.
 
-`trilemma.kernels.tiles` holds the search; weights in fixed point are integers already.
+`trilemma.kernels.bounds` holds the search; weights in fixed point are integers already.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trilemma.kernels.tiles import LANES, STEP, bracket, compiled, pack, scratch, search
+from trilemma.kernels.bounds import scratch, search
+from trilemma.kernels.tiles import LANES, STEP, compiled, pack, zeros
 
 __all__ = ["consensus", "least_beyond", "needed_support", "stake_units"]
 
@@ -104,8 +105,7 @@ def consensus(weights: Numbers, units: IntArray, needed: int) -> Numbers:
     """
     miners = weights.shape[1]
     agreed = np.zeros(miners, weights.dtype)
-    total = units.sum()
-    if total < needed:
+    if units.sum() < needed:
         return agreed
     keys = weights.view(units.dtype)
     found = agreed.view(units.dtype)
@@ -115,11 +115,9 @@ def consensus(weights: Numbers, units: IntArray, needed: int) -> Numbers:
         stake[row] = units[staked[row]]
     tile = np.zeros(stake.size * LANES, units.dtype)
     heard = np.ones(staked.size, np.bool_)
-    spare = units.dtype.type(total - needed)
+    work, few = scratch(stake), zeros(2, stake.size, stake)
     for first in range(0, miners, LANES):
-        low = found[first : first + LANES]
-        high = np.zeros(low.size, units.dtype)
-        pack(keys, staked, heard, first, low.size, tile)
-        bracket(tile, low, high)
-        search(tile, stake, spare, low, high, high[:0], scratch(low.size, units))
+        lanes = found[first : first + LANES]
+        pack(keys, staked, heard, first, lanes.size, tile)
+        search(tile, stake, needed, work[:0], weights, work, few, lanes)
     return agreed

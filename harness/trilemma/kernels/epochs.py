@@ -13,13 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy.typing as npt
 
+from trilemma.kernels.bounds import scratch, search
 from trilemma.kernels.lanes import (
     PART,
     Settings,
     bind_2,
-    bind_3,
     bind_liquid,
     clear,
+    clip_and_bind,
     clip_and_rank,
     copy,
     dot_rows,
@@ -30,13 +31,10 @@ from trilemma.kernels.lanes import (
 from trilemma.kernels.tiles import (
     LANES,
     STEP,
-    bracket,
     compiled,
     inlined,
     inner,
     pack,
-    scratch,
-    search,
     zeros,
 )
 
@@ -179,38 +177,37 @@ def _tile(
     tile = zeros(1, places * LANES, stakes)[0]
     said = tile.view(weights.dtype)
     held = zeros(1, places * LANES, shares)[0]
-    lanes, ranks = zeros(3, width, stakes), zeros(4, LANES, shares)
-    low, high, last = lanes[0], lanes[1], lanes[2, : width if guess.size else 0]
-    agreed = low.view(weights.dtype)
-    rank, per = ranks[0, :width], ranks[1]
+    lanes, ranks = zeros(2, width, stakes), zeros(1, 4 * LANES, shares)[0]
+    found, last = lanes[0], lanes[1, : width if guess.size else 0]
+    agreed = found.view(weights.dtype)
+    rank, per = ranks[:width], ranks[LANES : 2 * LANES]
     sums = zeros(1, places * PART, shares)[0]
-    work = scratch(width, stakes)
+    work, few = scratch(stakes), zeros(2, places, stakes)
     if guess.size:
         copy(guess[first : first + span], last.view(weights.dtype))
     _load(prior, rows, first, span, held)
     for epoch in range(weights.shape[0]):
         share = shares[epoch]
         pack(keys[epoch], rows, share, first, span, tile)
-        bracket(tile, low, high)
-        spare = stakes.dtype.type(_total(stakes[epoch]) - needed[epoch])
-        search(tile, stakes[epoch], spare, low, high, last, work)
+        search(tile, stakes[epoch], needed[epoch], last, said, work, few, found)
         clear(said[rows.size * LANES :])
-        clip_and_rank(said, agreed, share, settings.beta, rank)
         if settings.version == 2:
-            bind_2(said, held, share, settings.alpha, width, ranks[1:])
+            clip_and_rank(said, agreed, share, settings.beta, rank)
+            bind_2(said, held, share, settings.alpha, width, ranks[LANES:])
             lift(rank, per)
+        elif settings.liquid and not flat[epoch]:
+            clip_and_rank(said, agreed, share, settings.beta, rank)
+            bind_liquid(said, held, agreed, settings, per[:width])
+            per_bond(rank, per)
         else:
-            if settings.liquid and not flat[epoch]:
-                bind_liquid(said, held, agreed, settings)
-            else:
-                bind_3(said, held, settings.alpha)
-            per_bond(held, rank, per)
+            clip_and_bind(said, held, agreed, share, settings.beta, settings.alpha, ranks)
+            per_bond(rank, per)
         copy(agreed[:span], consensus[epoch, first : first + span])
         copy(rank[:span], incentive[epoch, first : first + span])
         dot_rows(held, per, min(width, PART), sums)
         pay_rows(sums, share, settings.version == 3, earned[epoch])
         if guess.size:
-            copy(low, last)
+            copy(found, last)
     _store(held, rows, first, span, bonds)
 
 
@@ -220,7 +217,10 @@ def _rows(share: Numbers, units: Numbers, prior: Numbers) -> Numbers:
     rows, found = zeros(1, share.shape[1], units)[0], 0
     for row in range(rows.size):
         rows[found] = row
-        found += _any(share[:, row]) or (prior.shape[0] > 0 and _any(prior[0, row]))
+        heard = prior.shape[0] > 0 and _any(prior[0, row])
+        for epoch in range(share.shape[0]):
+            heard |= share[epoch, row] > 0
+        found += heard
     alive: Numbers = rows[:found]
     return alive
 

@@ -239,7 +239,9 @@ def normalised(amounts: Numbers) -> Numbers:
     -------
     ndarray, shape (k,)
     """
-    total = amounts.sum()
+    total = amounts.dtype.type(0)
+    for k in range(amounts.size):  # `sum` takes five times as long to compile
+        total += amounts[k]
     result = np.zeros(amounts.size, amounts.dtype)
     if total > 0:
         for k in range(amounts.size):
