@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
-from trilemma.kernels.tiles import LANES, STEP, inner, zeros
+from trilemma.kernels.tiles import LANES, STEP, inner, total, zeros
 
 __all__ = ["scratch", "search"]
 
@@ -71,7 +71,7 @@ def search(
     found : ndarray of int, shape (lanes,)
     """
     lanes, turn = found.size, 0
-    spare = stake.dtype.type(_total(stake) - needed)  # may report less than the consensus
+    spare = stake.dtype.type(total(stake) - needed)  # may report less than the consensus
     apart = _bound(tile, stake, work, lanes, spare)
     while FEW * apart > lanes:
         if turn > 1 or not guess.size:
@@ -85,14 +85,6 @@ def search(
         apart = _narrow(work, lanes, spare)
         turn += 1
     _finish(tile, stake, spare, work, few, found)
-
-
-@inner
-def _total(stake: Numbers) -> Any:
-    total = stake.dtype.type(0)
-    for row in range(stake.size):
-        total += stake[row]
-    return total
 
 
 @inner
@@ -117,12 +109,12 @@ def _bound(tile: Numbers, stake: Numbers, work: Numbers, lanes: int, spare: Any)
             seen = _meet(keys[lane + 6 * LANES], g, seen)
             seen = _meet(keys[lane + 7 * LANES], h, seen)
             work[lane + UNDER], work[lane + BOTTOM], work[lane + TOP] = seen
-    total, apart = _total(stake), kind(0)
+    everything, apart = total(stake), kind(0)
     for lane in range(lanes):
         nothing, top = work[lane + UNDER] > spare, work[lane + TOP]
         top = kind(0) if nothing else top
         bottom = min(work[lane + BOTTOM], top)
-        work[lane + BOTTOM], work[lane + TOP], work[lane + UPTO] = bottom, top, total
+        work[lane + BOTTOM], work[lane + TOP], work[lane + UPTO] = bottom, top, everything
         work[lane + UNDER] = kind(0) if nothing else work[lane + UNDER]
         apart += kind(1) if bottom < top else kind(0)
     return apart

@@ -35,6 +35,7 @@ from trilemma.kernels.tiles import (
     inlined,
     inner,
     pack,
+    total,
     zeros,
 )
 
@@ -252,19 +253,10 @@ def _store(held: Numbers, rows: Numbers, first: int, span: int, bonds: Numbers) 
 
 @inner
 def _scale(amounts: Numbers) -> None:
-    total = _total(amounts)
-    if total > 0:
+    everything = total(amounts)
+    if everything > 0:
         for place in range(amounts.size):
-            amounts[place] /= total
-
-
-@inlined
-def _total(amounts: Numbers) -> Any:
-    """Return the sum, from first to last; `sum` takes 0.15 s more to compile."""
-    total = amounts.dtype.type(0)
-    for place in range(amounts.size):
-        total += amounts[place]
-    return total
+            amounts[place] /= everything
 
 
 @inlined

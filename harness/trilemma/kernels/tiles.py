@@ -25,6 +25,7 @@ __all__ = [
     "inlined",
     "inner",
     "pack",
+    "total",
     "zeros",
 ]
 
@@ -59,6 +60,15 @@ def zeros(rows: int, size: int, like: Numbers) -> Numbers:
     All space comes from here: each other kind of shape takes 0.1 s to compile.
     """
     return np.zeros((rows, size), like.dtype)
+
+
+@inlined
+def total(amounts: Numbers) -> Any:
+    """Return the sum, from first to last; `sum` takes 0.15 s more to compile."""
+    sum_ = amounts.dtype.type(0)
+    for place in range(amounts.size):
+        sum_ += amounts[place]
+    return sum_
 
 
 @inner
