@@ -32,7 +32,7 @@ SPARED = (
         "Override",
         "_pair",
     ),  # no built-in mechanism is made of these
-    *("_gallop", "_steer", "_clamp"),  # change how the search goes, not where it ends
+    *("_guess", "_spread"),  # change how the search goes, not where it ends
     *("Fixed", "Float.read", "Float.rows", "_owned", "_active"),  # what only a chain has
 )
 RECORDS = re.compile(r"\b(chain|held|stored|U16)\b")  # what only a chain keeps
@@ -102,6 +102,7 @@ SCOPE = (
     File(f"{MECHANISMS}/yuma/fused.py", (*FUSED[:2], LIMITED[0])),
     File(f"{KERNELS}/consensus.py", ("yuma", "yuma(kappa=0.6)", SINGLE, DAO_VOTE[1])),
     File(f"{KERNELS}/tiles.py", ("yuma", "yuma(kappa=1)"), every=4, anew=True),
+    File(f"{KERNELS}/bounds.py", ("yuma", "yuma(kappa=1)"), every=4, anew=True),
     File(f"{KERNELS}/epochs.py", (*FUSED, PUBLISHED), every=4, anew=True),
     File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),
     File(f"{KERNELS}/yuma.py", FUSED, every=2, anew=True),
