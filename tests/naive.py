@@ -308,3 +308,16 @@ def fixed_columns(matrix: Matrix) -> Matrix:
     """Columns scaled to sum 1, as far as rounding allows."""
     totals = [sum(column) for column in zip(*matrix, strict=True)]
     return [[over(one, total) for one, total in zip(row, totals, strict=True)] for row in matrix]
+
+
+# --- labels --------------------------------------------------------------------------------------
+
+
+def relabelled(
+    matrix: Numbers, rows: IntArray, columns: IntArray, low: float, high: float, slack: float
+) -> tuple[Numbers, int]:
+    """Return a matrix in another order, and how many numbers and sums of rows are wrong."""
+    shown = matrix[np.ix_(rows, columns)]
+    outside = sum(not low <= number <= high for number in shown.ravel().tolist())
+    sums = [math.fsum(row) if np.isfinite(row).all() else math.nan for row in shown.tolist()]
+    return shown, outside + sum(not (total == 0 or abs(total - 1) <= slack) for total in sums)

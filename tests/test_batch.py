@@ -11,6 +11,7 @@ from trilemma.batch import Batch
 from trilemma.contract import Pay, call, call_each
 from trilemma.entrant import Entrant
 from trilemma.errors import PluginError
+from trilemma.fields import freeze
 
 
 def epochs(count: int, n: int = 6, m: int = 9, *, votes: bool = False) -> list[Epoch]:
@@ -161,6 +162,33 @@ def test_a_mechanism_that_reaches_into_the_epochs_of_a_batch_is_refused() -> Non
     with pytest.raises(PluginError, match="wrote to an epoch of its batch"):
         call_each("reaching", Reaching(), several)
     assert not several[1].votes.any()
+
+
+def test_a_batch_is_the_sequence_of_its_epochs_with_the_fields_that_it_was_given() -> None:
+    (epoch,) = epochs(1)
+    stakes = freeze(np.arange(1.0, 31).reshape(5, 6))
+    batch = Batch([epoch] * 5, {"stake": stakes})
+    assert [list(it.stake) for it in batch] == stakes.tolist()
+    assert [list(it.stake) for it in batch[1:3]] == stakes[1:3].tolist()
+    assert all(it.weights is epoch.weights for it in batch)
+    assert not batch[0].stake.flags.writeable
+    assert_same(call_each("linear", Linear(), batch), call_each("linear", Linear(), [*batch]))
+
+
+def test_a_mechanism_that_reaches_into_what_a_batch_was_given_changes_nobody_elses() -> None:
+    class Reaching(Linear):
+        def __call__(self, epoch: Any) -> Any:
+            if epoch.stake.ndim == 2:
+                epoch.given["stake"] = np.ones((5, 6))
+                epoch.__dict__["stake"] = np.ones((5, 6))
+            return super().__call__(epoch)
+
+    (epoch,) = epochs(1)
+    stakes = freeze(np.arange(1.0, 31).reshape(5, 6))
+    batch = Batch([epoch] * 5, {"stake": stakes})
+    call_each("reaching", Reaching(), batch)
+    assert batch.stake is stakes
+    assert [list(it.stake) for it in batch] == stakes.tolist()
 
 
 @pytest.mark.parametrize("liar", range(10))

@@ -170,7 +170,7 @@ LAYERS = [
     {"batch"},
     {"model", "profiles"},
     {"specs", "entries"},
-    {"chain", "sparse"},
+    {"chain", "sparse", "relabelling"},
     {"fields", "checks", "forks", "limits", "printing"},
     {"errors", "kernels"},
 ]

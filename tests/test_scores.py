@@ -165,7 +165,7 @@ def test_identities_beyond_all_means_are_as_good_as_verified(rule: str, budget: 
 def test_honest_play_does_no_damage(rule: str, seed: int) -> None:
     test = TwinTest.of(SMALL.twin(seed))
     honest = outcome(fresh(rule), test.honest(), 0.5)
-    played = outcome(fresh(rule), test.attacked((0, 1, 2), Play("none", "", unchanged)), 0.5)
+    played = outcome(fresh(rule), test.by((0, 1, 2)).attacked(Play("none", "", unchanged)), 0.5)
     assert honest is not None
     assert played is not None
     assert played.paid == honest.paid

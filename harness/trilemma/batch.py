@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from trilemma.fields import freeze
 from trilemma.model import Epoch
@@ -17,7 +16,7 @@ __all__ = ["Batch", "alike"]
 OPTIONAL = ("chain", "carry")  # of first epochs without a chain record: always None
 
 
-class Batch:
+class Batch(Sequence[Epoch]):
     """Epochs of one shape, stacked; it has the fields of an `Epoch`, each with a leading axis.
 
     A mechanism that declares `batched = True` is called with batches too, and returns pools
@@ -28,17 +27,39 @@ class Batch:
     epochs : sequence of Epoch
         As many validators, miners and seats in each; without carry or chain record.
     given : mapping, optional
-        Fields that stand in for those of the epochs.
+        Frozen fields (b, ...) that stand in for those of the epochs. As a sequence, a batch is
+        that of its epochs with these.
     """
 
     def __init__(
         self, epochs: Sequence[Epoch], given: Mapping[str, npt.NDArray[Any]] | None = None
     ) -> None:
-        self.__dict__.update(epochs=tuple(epochs), **(given or {}))
+        self.__dict__.update(epochs=tuple(epochs), given=dict(given or {}), **(given or {}))
 
     def replace(self, *, stake: npt.ArrayLike) -> Batch:
         """Return this batch with other stakes (b, n)."""
-        return Batch(self.epochs, {"stake": freeze(np.asarray(stake))})
+        return Batch(self.epochs, {**self.given, "stake": freeze(np.asarray(stake))})
+
+    def shown(self) -> Batch:
+        """Return this batch with epoch objects of its own."""
+        own = {epoch: epoch.trusting() for epoch in set(self.epochs)}
+        return Batch([own[epoch] for epoch in self.epochs], self.given)
+
+    def is_same(self, other: Batch) -> bool:
+        """Tell whether the epochs of two batches hold the very same objects."""
+        pairs = set(zip(self.epochs, other.epochs, strict=True))
+        return all(one.is_same(another) for one, another in pairs)
+
+    @overload
+    def __getitem__(self, place: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, place: slice) -> Batch: ...
+    def __getitem__(self, place: int | slice) -> Epoch | Batch:
+        given = {name: array[place] for name, array in self.given.items()}
+        if isinstance(place, slice):
+            return Batch(self.epochs[place], given)
+        epoch: Epoch = self.epochs[place]
+        return epoch.trusting(**given)
 
     def __getattr__(self, name: str) -> Any:
         if name in OPTIONAL:
@@ -58,6 +79,7 @@ class Batch:
 
 def alike(epochs: Sequence[Epoch]) -> bool:
     """Tell whether epochs can be stacked."""
+    epochs = list(set(epochs))  # the same one many times over, mostly
     shapes = {(epoch.weights.shape, epoch.seats.size) for epoch in epochs}
     plain = all(epoch.carry is None and epoch.chain is None for epoch in epochs)
     return plain and len(shapes) == 1 and all(isinstance(e.weights, np.ndarray) for e in epochs)
@@ -66,32 +88,13 @@ def alike(epochs: Sequence[Epoch]) -> bool:
 def _stacked(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Stack arrays; the same one, or the same number everywhere, is not copied."""
     first = arrays[0]
-    constant = all(array.size and not any(array.strides) for array in arrays)
-    same = constant and len({array.flat[0] for array in arrays}) == 1
-    if same or all(array is first for array in arrays):
+    if all(array is first for array in arrays) or _are_constant(arrays):
         return np.broadcast_to(first, (len(arrays), *first.shape))
-    if _in_a_row(arrays):
-        strides = (first.nbytes, *first.strides)
-        return as_strided(first, (len(arrays), *first.shape), strides, writeable=False)
     stacked = np.stack(arrays)
     stacked.setflags(write=False)
     return stacked
 
 
-def _in_a_row(arrays: list[npt.NDArray[Any]]) -> bool:
-    """Tell whether arrays are slices of one, one after the other: 7 us of copying at 64 x 128."""
-    first = arrays[0]
-    if first.base is None or not first.flags.c_contiguous:
-        return False
-    start = _address(first)
-    return all(
-        array.base is first.base
-        and (array.shape, array.dtype) == (first.shape, first.dtype)
-        and array.flags.c_contiguous
-        and _address(array) == start + number * first.nbytes
-        for number, array in enumerate(arrays)
-    )
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    return int(array.__array_interface__["data"][0])
+def _are_constant(arrays: list[npt.NDArray[Any]]) -> bool:
+    constant = all(array.size and not any(array.strides) for array in arrays)
+    return constant and len({array.flat[0] for array in arrays}) == 1

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
 from trilemma.concentration import concentration
 from trilemma.contract import Pay
 from trilemma.entrant import Entrant
-from trilemma.model import Budget, FloatArray, Play, World
+from trilemma.model import Budget, FloatArray, Play, World, changed
 from trilemma.scene import Scene
 from trilemma.search import SEARCHED, Adversary, Value, Witnessed
 from trilemma.statistics import kendall_tau
-from trilemma.twins import Coalition, TwinTest, by_stake, members, outcome, outcome_of
+from trilemma.twins import Coalition, TwinTest, by_stake, outcome, outcome_of
 from trilemma.worlds import Source
 
 __all__ = ["CLONE_DETECTION", "Cell", "Suite", "measure", "stack"]
@@ -209,7 +209,7 @@ def _measure_equal(
     world: World, plays: Sequence[Play], xi: float, entrants: Entrants
 ) -> dict[str, Part]:
     """Repeat the twin test with verified identities and stake equal."""
-    test = TwinTest.of(replace(world, stake=np.full(world.stake.size, 1 / world.stake.size)))
+    test = TwinTest.of(changed(world, stake=np.full(world.stake.size, 1 / world.stake.size)))
     alone = [play for play in plays if play.identities == 1]
     largest = {label: (entrant, by_stake()) for label, (entrant, _) in entrants.items()}
     found = _measure_twins(test, alone, xi, largest)
@@ -239,9 +239,9 @@ def _measure_sybil(
         epochs = scene.at(budget.stakes)
         for label, (entrant, _) in entrants.items():
             if pays := entrant.pays(epochs, twice=True):
-                fair = [scene.own(pay, xi) for pay in pays]
-                parts[label]["sybil_fair"][judged] = fair
-                parts[label]["sybil_rest"][judged] = np.subtract([p.total(xi) for p in pays], fair)
+                pay = Pay.together(pays)
+                parts[label]["sybil_fair"][judged] = fair = scene.own(pay, xi)
+                parts[label]["sybil_rest"][judged] = pay.total(xi) - fair
     for p, play in enumerate(plays):
         attacked = play.act(world)
         extra = _extra(world, attacked)
@@ -249,8 +249,9 @@ def _measure_sybil(
         epochs = scene.at(budget.stakes)
         for label, (entrant, _) in entrants.items():
             if pays := entrant.pays(epochs):
-                parts[label]["sybil_pay"][p] = [scene.own(pay, xi) for pay in pays]
-                parts[label]["sybil_distance"][p] = [scene.distance(pay) for pay in pays]
+                pay = Pay.together(pays)
+                parts[label]["sybil_pay"][p] = scene.own(pay, xi)
+                parts[label]["sybil_distance"][p] = scene.distance(pay)
                 parts[label]["sybil_extra"][p] = extra
     return parts
 
@@ -264,13 +265,13 @@ def _measure_clones(
     pays = {label: np.zeros(shape) for label in entrants}
     draw = np.random.default_rng([world.seed, 2]).random(world.stake.size)
     for d, chance in enumerate(CLONE_DETECTION):
-        blinder = replace(world, sees_clones=draw < chance)
+        blinder = changed(world, sees_clones=draw < chance)
         for k, play in enumerate(plays):
             scene = Scene.of(play.act(blinder))
             epochs = scene.at(budget.stakes)
             for label, (entrant, _) in entrants.items():
                 if paid := entrant.pays(epochs):
-                    pays[label][d, k] = [scene.own(pay, xi) for pay in paid]
+                    pays[label][d, k] = scene.own(Pay.together(paid), xi)
     return pays
 
 
@@ -287,8 +288,9 @@ def _measure_twins(
             parts[label] = _when_honest(test, scenes, pays, entrant, coalitions, xi)
             parts[label].update(_blank(len(coalitions), len(plays)))
     for coalition in dict.fromkeys(c for _, coalitions in entrants.values() for c in coalitions):
+        insiders = test.by(coalition)
         for q, play in enumerate(plays):
-            attacked = test.attacked(coalition, play)
+            attacked = insiders.attacked(play)
             extra = attacked[0].epoch.stake.size - scenes[0].epoch.stake.size
             for label, (entrant, coalitions) in entrants.items():
                 if coalition in coalitions and (done := outcome(entrant, attacked, xi)):
@@ -316,7 +318,7 @@ def _when_honest(
     world, scene, pay = test.pair[0], scenes[0], pays[0]
     done = outcome_of(pays, scenes, xi)
     stake = scene.epoch.stake / scene.epoch.stake.sum()
-    insiders = [replace(world, adversary=members(world, c)).own_validators for c in coalitions]
+    insiders = [test.by(c).pair[0].own_validators for c in coalitions]
     fair = [
         xi
         * np.mean(
@@ -328,8 +330,8 @@ def _when_honest(
         "coalition_fair": np.array(fair),
         "concentration": np.array(astuple(concentration(_by_principal(world, scene, pay, xi)))),
         "twin_fair": done.twins.mean(),
-        "paid": np.asarray(done.paid),
-        "distance": np.asarray(done.distance),
+        "paid": done.paid,
+        "distance": np.mean([s.distance(p) for p, s in zip(pays, scenes, strict=True)]),
         "tau": np.asarray(kendall_tau(pay.miners, scene.quality)),
         "unstaked": np.asarray(0.5 * np.abs(pay.validators - stake).sum()),
         "relabelled": np.asarray(_label_effect(world, scene, pay, entrant)),
@@ -348,7 +350,7 @@ def _by_principal(world: World, scene: Scene, pay: Pay, xi: float) -> FloatArray
 
 
 def _label_effect(world: World, scene: Scene, pay: Pay, entrant: Entrant) -> float:
-    other = Scene.of(replace(world, seed=world.seed + 1))
+    other = Scene.of(changed(world, seed=world.seed + 1))
     again = entrant.pay(other.epoch)
     if again is None:
         return 0.0

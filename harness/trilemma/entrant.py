@@ -46,7 +46,7 @@ class Entrant:
         self.calls = 0
         self.failure: PluginError | None = None
         self._kept: list[tuple[Epoch, Pay]] = []
-        self._last: list[tuple[Epoch, Pay]] = []
+        self._last: tuple[Sequence[Epoch], Sequence[Pay]] = [], []
 
     def pay(self, epoch: Epoch, *, twice: bool = False) -> Pay | None:
         """Return what the mechanism pays; None once it has broken the contract."""
@@ -66,7 +66,7 @@ class Entrant:
         except PluginError as error:
             self.failure = error
             return None
-        self._last = [_answered(epochs, answers, -1)]
+        self._last = epochs, answers
         if before // KEPT < self.calls // KEPT:
             place = KEPT - 1 - before % KEPT  # so that every place in a batch has its turn
             self._kept.append(_answered(epochs, answers, place % len(epochs)))
@@ -81,7 +81,7 @@ class Entrant:
 
         It is asked for one epoch at a time, so that batches are held to it as well.
         """
-        self._kept += self._last
+        self._kept += zip(*(it[-1:] for it in self._last), strict=True)
         while self._kept and self.failure is None:
             epoch, answer = self._kept.pop()
             self.calls += 1

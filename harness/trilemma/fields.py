@@ -9,7 +9,6 @@ import mmap
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +29,9 @@ __all__ = [
     "seats",
     "signs",
     "stake",
+    "stakes",
     "tenure",
+    "valid",
     "weights",
 ]
 
@@ -44,11 +45,16 @@ def stake(value: npt.ArrayLike) -> npt.NDArray[Any]:
     if array.ndim != 1 or array.size == 0:
         raise UsageError(f"stake: expected one number per validator, got shape {array.shape}")
     whole = array.dtype.kind in "iu" and array.max() <= np.iinfo(np.int64).max
-    array = array.astype(np.int64 if whole else np.float64, copy=False)
-    non_negative("stake", array)
-    with np.errstate(over="ignore"):
-        if not np.isfinite(array.sum(dtype=np.float64)):
-            raise UsageError("stake: the total is infinite; scale it down")
+    return stakes(array.astype(np.int64 if whole else np.float64, copy=False))
+
+
+def stakes(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return stakes (..., n), frozen."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum(axis=-1, dtype=np.float64)
+    if not (array.min() >= 0 and np.isfinite(total).all()):
+        non_negative("stake", array)
+        raise UsageError("stake: the total is infinite; scale it down")
     return freeze(array)
 
 
@@ -61,15 +67,24 @@ def weights(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
         raise UsageError(f"weights: expected (validators, miners), got shape {array.shape}")
     with np.errstate(over="ignore", invalid="ignore"):
         sums = array.sum(axis=1)
-    if not (array.min() >= 0 and np.isfinite(sums).all()):
-        non_negative("weights", array)
+    # Written so that NaN fails; most are as they should be, which takes 15 us instead of 25.
+    if not (array.min() >= 0 and ((sums == 0) | (np.abs(sums - 1) <= SUMS_TO_ONE)).all()):
+        array = _scaled(array, sums)
+    return freeze(array)
+
+
+def _scaled(
+    array: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return rows that sum to 1, or to 0."""
+    non_negative("weights", array)
+    if not np.isfinite(sums).all():
         row = int(np.flatnonzero(~np.isfinite(sums))[0])
         raise UsageError(f"weights: row {row} sums to {sums[row]}; scale it down")
     away = (sums > 0) & (np.abs(sums - 1) > SUMS_TO_ONE)
-    if away.any():
-        array = array.copy()
-        array[away] /= sums[away, None]
-    return freeze(array)
+    array = array.copy()
+    array[away] /= sums[away, None]
+    return array
 
 
 def seats(value: npt.ArrayLike | None, validators: int) -> npt.NDArray[np.int64]:
@@ -134,9 +149,33 @@ def subnets(value: npt.ArrayLike | None, miners: int) -> npt.NDArray[np.int64]:
     return freeze(array.astype(np.int64))
 
 
+def valid(name: str, value: Any, n: int, m: int, k: int) -> npt.NDArray[Any]:
+    """Return a field of an epoch of n validators, m miners and k seats, by its name."""
+    match name:
+        case "stake":
+            return stake(value)
+        case "weights":
+            return weights(value)
+        case "votes":
+            return signs(name, value, (n, m))
+        case "seats":
+            return seats(value, n)
+        case "orders":
+            return signs(name, value, (k, m))
+        case "flows":
+            return flows(value, (n, m))
+        case "tenure":
+            return tenure(value, n)
+        case "subnets":
+            return subnets(value, m)
+    raise AssertionError(name)
+
+
 def normalised(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Scale rows to sum 1; a row of zeros stays."""
     sums = rows.sum(axis=1, keepdims=True)
+    if sums.min(initial=1) > 0:  # 6 instead of 9 us for a few rows
+        return np.asarray(rows / sums)
     return np.asarray(np.divide(rows, sums, out=np.zeros_like(rows), where=sums > 0))
 
 
@@ -196,11 +235,14 @@ def poured(
         The size and kind of each array.
     """
     memories = [io.BytesIO(bytes(size * np.dtype(kind).itemsize)) for size, kind in kinds]
-    with ExitStack() as stack:
-        views = [stack.enter_context(memory.getbuffer()) for memory in memories]
+    views = [memory.getbuffer() for memory in memories]
+    try:
         for view in views:
             _in_huge_pages(view)
         fill(*(np.frombuffer(view, kind) for view, (_, kind) in zip(views, kinds, strict=True)))
+    finally:
+        for view in views:
+            view.release()
     # Nobody can write through a view any more, so that these are the bytes themselves.
     return tuple(
         np.frombuffer(memory.getvalue(), kind)

@@ -7,7 +7,7 @@ more harm than a mechanism's own search, that search looks unconverged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from trilemma.model import Budget, FloatArray, World
 from trilemma.scene import Scene
 from trilemma.search import SEARCHED, Cut, Gain, Goal, Witnessed
 from trilemma.search.goals import epochs_at
-from trilemma.twins import Coalition, TwinTest, members
+from trilemma.twins import Coalition, TwinTest
 
 __all__ = ["Stage", "replayed"]
 
@@ -46,9 +46,7 @@ class Stage:
             shares = self.budget.stakes
             pays = entrant.pays(epochs_at(Scene.of(self.world), shares))
             return Gain.of(self.world, shares, pays, price, self.xi) if pays else None
-        insiders = members(self.test.pair[0], coalition)
-        one, other = (replace(world, adversary=insiders) for world in self.test.pair)
-        test = TwinTest((one, other))
+        test = self.test.by(coalition)
         pays = entrant.pays([scene.epoch for scene in test.honest()])
         return Cut.of(test, pays, price, self.xi) if pays else None
 

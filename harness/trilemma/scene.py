@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from trilemma.contract import Pay
-from trilemma.model import AnyArray, Epoch, FloatArray, IntArray, World
+from trilemma import fields
+from trilemma.batch import Batch
+from trilemma.contract import Pay, add
+from trilemma.model import AnyArray, Epoch, FloatArray, IntArray, World, shown
+from trilemma.relabelling import FACTS
 
 __all__ = ["Scene"]
 
@@ -19,45 +23,67 @@ class Scene:
 
     Parameters
     ----------
+    world : World
     epoch : Epoch
-        Identities relabelled at random.
-    validators, miners : ndarray of int, shapes (n,) and (m,)
-        The place in the epoch of each of the world's identities.
-    own_validators, own_miners : ndarray of int
-        Places of the adversary's identities.
-    twins : ndarray of int, shape (2,) or (0,)
-        Places of the target and of the other twin.
-    quality : ndarray, shape (m,)
-        By place.
+        What it shows, identities relabelled at random.
     """
 
+    world: World
     epoch: Epoch
-    validators: IntArray
-    miners: IntArray
-    own_validators: IntArray
-    own_miners: IntArray
-    twins: IntArray
-    quality: FloatArray
 
     @classmethod
     def of(cls, world: World) -> Scene:
-        """Relabel a world's identities and remember where they went."""
-        _, columns = world.relabelling()
-        validators, miners = world.places()
-        return cls(
-            world.epoch(),
-            validators,
-            miners,
-            validators[world.own_validators],
-            miners[world.own_miners],
-            miners[list(world.twins)],
-            world.quality[columns],
-        )
+        """Relabel a world's identities."""
+        return cls(world, world.epoch())
 
-    def at(self, shares: Sequence[float]) -> list[Epoch]:
+    def after(self, world: World) -> Scene:
+        """Return the scene of what a play made of this one's world.
+
+        What the play has left alone is neither relabelled nor validated again.
+        """
+        before = self.world
+        sizes, others = ((it.seed, it.weights.shape) for it in (before, world))
+        if sizes != others or world.seats is not before.seats:
+            return Scene.of(world)
+        new = [name for name in FACTS if getattr(world, name) is not getattr(before, name)]
+        return Scene(world, shown(world, new, self.epoch))
+
+    @property
+    def validators(self) -> IntArray:
+        """The place in the epoch of each of the world's validators, (n,)."""
+        return self.world.places()[0]
+
+    @property
+    def miners(self) -> IntArray:
+        """The place of each of its miners, (m,)."""
+        return self.world.places()[1]
+
+    @cached_property
+    def own_validators(self) -> IntArray:
+        """Places of the adversary's validators."""
+        return self.validators[self.world.own_validators]
+
+    @cached_property
+    def own_miners(self) -> IntArray:
+        """Places of the adversary's miners."""
+        return self.miners[self.world.own_miners]
+
+    @cached_property
+    def twins(self) -> IntArray:
+        """Places of the target and of the other twin: shape (2,) or (0,)."""
+        return self.miners[list(self.world.twins)]
+
+    @cached_property
+    def quality(self) -> FloatArray:
+        """What the miner at each place deserves, (m,)."""
+        return self.world.quality[self.world.relabelling()[1]]
+
+    def at(self, shares: Sequence[float]) -> Batch:
         """Return the epochs in which the adversary holds each of these shares of all stake."""
         mine, peers = self.sides(self.epoch.stake)
-        return [self.epoch.replace(stake=share * mine + (1 - share) * peers) for share in shares]
+        share = np.array(shares)[:, None]
+        stakes = fields.stakes(share * mine + (1 - share) * peers)
+        return Batch([self.epoch] * len(shares), {"stake": stakes})
 
     def sides(self, stake: AnyArray) -> tuple[FloatArray, FloatArray]:
         """Return the adversary's stake and everybody else's, each scaled to sum 1."""
@@ -67,18 +93,21 @@ class Scene:
         peers = stake - mine
         return mine / mine.sum(), peers / peers.sum()
 
-    def own(self, pay: Pay, xi: float) -> float:
-        """Return the adversary's pay over both pools."""
-        validators = pay.validators[self.own_validators].sum()
-        return float(xi * validators + (1 - xi) * pay.miners[self.own_miners].sum())
+    def own(self, pay: Pay, xi: float) -> FloatArray:
+        """Return the adversary's pay over both pools; where pay has a leading axis, each."""
+        validators = add(pay.validators.take(self.own_validators, -1), -1)
+        return np.asarray(
+            xi * validators + (1 - xi) * add(pay.miners.take(self.own_miners, -1), -1)
+        )
 
-    def distance(self, pay: Pay) -> float:
+    def distance(self, pay: Pay) -> FloatArray:
         """Return the total variation between miners' pay and quality.
 
         A principal's miners are summed first; what is burnt counts as one more miner of
-        quality 0.
+        quality 0. Where pay has a leading axis, that of each.
         """
         gap = pay.miners - self.quality
-        own = gap[self.own_miners]
-        rest = np.abs(gap).sum() - np.abs(own).sum()
-        return 0.5 * float(rest + abs(own.sum()) + max(0.0, 1 - pay.miners.sum()))
+        own = gap.take(self.own_miners, -1)
+        rest = add(np.abs(gap), -1) - add(np.abs(own), -1)
+        burnt = np.maximum(0.0, 1 - add(pay.miners, -1))
+        return np.asarray(0.5 * (rest + np.abs(add(own, -1)) + burnt))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from trilemma.attacks.censorship import EVERY_CHANNEL
 from trilemma.attacks.moves import sequence
 from trilemma.contract import Pay
 from trilemma.entrant import Entrant
-from trilemma.model import FloatArray, IntArray, Play, World
+from trilemma.model import FloatArray, IntArray, Play, World, changed
 from trilemma.scene import Scene
 
 __all__ = [
@@ -35,21 +36,18 @@ Coalition: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a play did in a world and in its exchanged copy.
+    """What a play did in a world and in its exchanged copy; of several plays, with a leading axis.
 
     Parameters
     ----------
     twins : ndarray, shape (2,)
         Pay of the target and of the other twin, summed over the pair.
-    paid : float
+    paid : ndarray, shape ()
         Share of all pay that is paid out, mean over the pair.
-    distance : float
-        Total variation between pay and quality, mean over the pair.
     """
 
     twins: FloatArray
-    paid: float
-    distance: float
+    paid: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +58,36 @@ class TwinTest:
     """
 
     pair: tuple[World, World]
+    before: TwinTest | None = None  # the same with another adversary, whose epochs these are
 
     @classmethod
     def of(cls, world: World) -> TwinTest:
         """Pair a world with its exchanged copy."""
         weights = _exchanged(world.weights, world.twins)
         flows = None if world.flows is None else _exchanged(world.flows, world.twins)
-        return cls((world, replace(world, weights=weights, flows=flows)))
+        return cls((world, changed(world, weights=weights, flows=flows)))
+
+    def by(self, coalition: Coalition) -> TwinTest:
+        """Return this test with a coalition as the adversary."""
+        insiders = members(self.pair[0], coalition)
+        one, other = (changed(world, adversary=insiders) for world in self.pair)
+        return TwinTest((one, other), self)
 
     def honest(self) -> list[Scene]:
         """Return the scenes in which nobody attacks."""
-        return [Scene.of(world) for world in self.pair]
+        return self._scenes
 
-    def attacked(self, coalition: Coalition, play: Play) -> list[Scene]:
-        """Return the scenes in which a coalition makes a play."""
-        insiders = members(self.pair[0], coalition)
-        return [Scene.of(play.act(replace(world, adversary=insiders))) for world in self.pair]
+    @cached_property
+    def _scenes(self) -> list[Scene]:
+        if self.before is None:
+            return [Scene.of(world) for world in self.pair]
+        honest = zip(self.before.honest(), self.pair, strict=True)
+        return [scene.after(world) for scene, world in honest]
+
+    def attacked(self, play: Play) -> list[Scene]:
+        """Return the scenes in which the adversary makes a play."""
+        # every play has a world object of its own
+        return [scene.after(play.act(changed(scene.world))) for scene in self.honest()]
 
 
 def _exchanged(matrix: FloatArray, twins: tuple[int, ...]) -> FloatArray:
@@ -92,12 +104,9 @@ def outcome(entrant: Entrant, scenes: Sequence[Scene], xi: float) -> Outcome | N
 
 def outcome_of(pays: Sequence[Pay], scenes: Sequence[Scene], xi: float) -> Outcome:
     """Return what the pays mean in a pair of scenes."""
-    both = list(zip(pays, scenes, strict=True))
-    return Outcome(
-        sum((pay.miners[scene.twins] for pay, scene in both), np.zeros(2)),
-        sum(pay.total(xi) for pay in pays) / 2,
-        sum(scene.distance(pay) for pay, scene in both) / 2,
-    )
+    one, other = (pay.miners.take(at.twins, -1) for pay, at in zip(pays, scenes, strict=True))
+    before, after = (pay.total(xi) for pay in pays)
+    return Outcome(one + other, np.asarray((before + after) / 2))
 
 
 def loss(twins: FloatArray, honest: FloatArray) -> FloatArray:
@@ -141,7 +150,7 @@ def grown(entrant: Entrant, tests: Sequence[TwinTest], xi: float) -> list[Coalit
     before = [outcome(entrant, test.honest(), xi) for test in tests]
 
     def damage(coalition: Coalition) -> float:
-        after = [outcome(entrant, test.attacked(coalition, _CUT), xi) for test in tests]
+        after = [outcome(entrant, test.by(coalition).attacked(_CUT), xi) for test in tests]
         return float(np.mean([_harm(b, a) for b, a in zip(before, after, strict=True)]))
 
     kinds = _kinds([test.pair[0] for test in tests])
@@ -167,7 +176,7 @@ def _harm(before: Outcome | None, after: Outcome | None) -> float:
     if before is None or after is None:
         return 0.0
     burnt = 1 - after.paid / before.paid if before.paid > 0 else 0.0
-    return max(burnt, float(loss(after.twins, before.twins.mean())))
+    return max(float(burnt), float(loss(after.twins, before.twins.mean())))
 
 
 def _kinds(worlds: Sequence[World]) -> list[list[int]]:

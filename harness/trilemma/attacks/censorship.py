@@ -6,7 +6,8 @@ from functools import partial
 from trilemma.attacks.moves import abstain, order, sell, sequence, shun, split, vote
 from trilemma.model import Budget, Play
 
-EVERY_CHANNEL = (shun, vote, order, sell)
+WITHOUT_STAKE = (shun, vote, order)
+EVERY_CHANNEL = (*WITHOUT_STAKE, sell)
 
 
 def censorship(budget: Budget) -> Iterator[Play]:
@@ -20,7 +21,8 @@ def censorship(budget: Budget) -> Iterator[Play]:
         yield Play(
             "censorship",
             f"every channel, {count} identities each",
-            sequence(partial(split, parts=count), *EVERY_CHANNEL),
+            # accounts act like the one they are split from, but for what they sell
+            sequence(*WITHOUT_STAKE, partial(split, parts=count), sell),
             identities=count,
             aim="twin",
         )

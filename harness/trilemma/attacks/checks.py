@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from trilemma.errors import PluginError, UsageError, blaming
-from trilemma.model import AnyArray, IntArray, Play, World
+from trilemma.model import AnyArray, IntArray, Play, World, unchanged
 
 __all__ = ["check"]
 
@@ -50,7 +50,8 @@ def check(name: str, play: Play, world: World) -> None:
             f"{said} uses {used} identities of one principal in one role, and declares "
             f"{play.identities}; expected Play(identities={used})"
         )
-    _acted(f"{said}, baseline", play.baseline, world)
+    if play.baseline is not unchanged:
+        _acted(f"{said}, baseline", play.baseline, world)
 
 
 def _most_identities(world: World) -> int:

@@ -6,13 +6,12 @@ Each takes a world and returns another. Identities are appended, never removed o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from trilemma.fields import normalised
-from trilemma.model import AnyArray, FloatArray, IntArray, World
+from trilemma.model import AnyArray, FloatArray, IntArray, World, changed
 
 __all__ = [
     "abstain",
@@ -63,7 +62,7 @@ def split(world: World, parts: int) -> World:
     stake = world.stake[copied].astype(np.float64)
     stake[own] /= parts
     stake[world.stake.size :] /= parts
-    return replace(
+    return changed(
         world,
         stake=stake,
         weights=world.weights[copied],
@@ -114,7 +113,7 @@ def praise_in_a_ring(world: World, intensity: float) -> World:
 
 def copy_peers(world: World) -> World:
     """Report the stake-weighted mean of everybody else's reports instead of own work."""
-    peers = np.setdiff1d(np.arange(world.stake.size), world.own_validators)
+    peers = _peers(world)
     total = world.stake[peers].sum()
     if total == 0:
         return world
@@ -127,7 +126,7 @@ def match_peers(world: World, margin: float) -> World:
 
     Every value is off by the part `margin` of it: 0 is a tie with somebody's own report.
     """
-    peers = np.setdiff1d(np.arange(world.stake.size), world.own_validators)
+    peers = _peers(world)
     total = world.stake[peers].sum()
     if total == 0:
         return world
@@ -210,7 +209,7 @@ def vote(world: World) -> World:
     """Vote to suspend the target twin."""
     votes = _as_was(world.votes, world.weights.shape)
     votes[world.own_validators, world.twins[0]] = 1
-    return replace(world, votes=votes)
+    return changed(world, votes=votes)
 
 
 def order(world: World) -> World:
@@ -218,7 +217,7 @@ def order(world: World) -> World:
     held = (world.seats[:, None] == world.own_validators).any(axis=1)
     orders = _as_was(world.orders, (world.seats.size, world.weights.shape[1]))
     orders[held, world.twins[0]] = 1
-    return replace(world, orders=orders)
+    return changed(world, orders=orders)
 
 
 def oust(world: World) -> World:
@@ -226,7 +225,7 @@ def oust(world: World) -> World:
     votes = _as_was(world.votes, world.weights.shape)
     votes[world.own_validators] = 1
     votes[np.ix_(world.own_validators, world.own_miners)] = 0
-    return replace(world, votes=votes)
+    return changed(world, votes=votes)
 
 
 def sell(world: World) -> World:
@@ -234,14 +233,18 @@ def sell(world: World) -> World:
     own = world.own_validators
     flows = np.zeros(world.weights.shape) if world.flows is None else world.flows.copy()
     flows[own, world.twins[0]] = -world.stake[own]
-    return replace(world, flows=flows)
+    return changed(world, flows=flows)
 
 
 def arrive(world: World, epochs: float) -> World:
     """Hold own stake for this many epochs only; everybody else's has always been there."""
     tenure = np.full(world.stake.size, np.inf) if world.tenure is None else world.tenure.copy()
     tenure[world.own_validators] = epochs
-    return replace(world, tenure=tenure)
+    return changed(world, tenure=tenure)
+
+
+def _peers(world: World) -> IntArray:
+    return np.delete(np.arange(world.stake.size), world.own_validators)
 
 
 def _as_was(acts: AnyArray | None, shape: tuple[int, int]) -> AnyArray:
@@ -252,11 +255,11 @@ def _as_was(acts: AnyArray | None, shape: tuple[int, int]) -> AnyArray:
 def _report(world: World, reports: FloatArray) -> World:
     weights = world.weights.copy()
     weights[world.own_validators] = reports
-    return replace(world, weights=weights)
+    return changed(world, weights=weights)
 
 
 def _with_miners(world: World, weights: FloatArray, count: int) -> World:
-    return replace(
+    return changed(
         world,
         weights=weights,
         quality=np.append(world.quality, np.zeros(count)),

@@ -15,7 +15,7 @@ def promotion(budget: Budget) -> Iterator[Play]:
         yield Play(
             "promotion",
             f"weights, votes and orders, {count} identities each",
-            sequence(partial(split, parts=count), promote, vote, order),
+            sequence(promote, vote, order, partial(split, parts=count)),
             identities=count,
             aim="twin",
         )

@@ -101,7 +101,7 @@ def cut(label: str, mechanism: Mechanism, tests: Sequence[TwinTest]) -> Cut:
 
     def harm(move: Callable[[World], World], coalition: Coalition) -> float:
         play = Play("root-2024", "one channel", move, aim="twin")
-        scenes = [test.attacked(coalition, play) for test in tests]
+        scenes = [test.by(coalition).attacked(play) for test in tests]
         return _harm(before, [_outcome(label, mechanism, it) for it in scenes])
 
     def curve(move: Callable[[World], World]) -> FloatArray:
@@ -118,7 +118,7 @@ def _harm(before: Sequence[Outcome], after: Sequence[Outcome]) -> float:
     """Return the part of its due that the target loses, or the share of all pay that vanishes."""
     pairs = zip(before, after, strict=True)
     lost = float(np.mean([loss(now.twins, then.twins.mean()) for then, now in pairs]))
-    fair, left = (sum(it.paid for it in outcomes) for outcomes in (before, after))
+    fair, left = (sum(float(it.paid) for it in outcomes) for outcomes in (before, after))
     harm = max(lost, 1 - left / fair) if fair > 0 else lost
     return harm if harm > NOTHING else 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from trilemma.model import Budget, FloatArray, Play, World, unchanged
 from trilemma.search.evolution import Found, Search, take_turns
 from trilemma.search.goals import Cut, Gain, Value, affordable
 from trilemma.search.starts import Scripted, starts
-from trilemma.twins import Coalition, TwinTest, loss, members
+from trilemma.twins import Coalition, TwinTest, loss
 
 __all__ = ["SEARCHED", "Adversary", "Witnessed"]
 
@@ -133,11 +133,10 @@ class Adversary:
         scripted: list[_Cutting],
         part: Part,
     ) -> Search:
-        insiders = members(self.test.pair[0], coalition)
-        one, other = (replace(world, adversary=insiders) for world in self.test.pair)
+        pair = self.test.by(coalition).pair
         own = [it for it in scripted if it.coalition == coalition and it.within(identities)]
         twin, paid = float(part["twin_fair"]), float(part["paid"])
-        goal = Cut((one, other), twin, paid, own[0].value.means, self.budget.identity_cost, self.xi)
+        goal = Cut(pair, twin, paid, own[0].value.means, self.budget.identity_cost, self.xi)
         begin = starts(goal, ((it.play, 0, it.value) for it in own))
         return Search(entrant, goal, begin, identities, [self.world.seed, identities, size])
 

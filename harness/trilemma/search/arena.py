@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trilemma.batch import Batch
 from trilemma.fields import freeze, poured
-from trilemma.model import AnyArray, Epoch, FloatArray, IntArray, World
+from trilemma.model import AnyArray, FloatArray, IntArray, World
 from trilemma.scene import Scene
 from trilemma.search.plan import Plan, per_principal
 from trilemma.search.structure import Structure, held_seats, staged
@@ -35,58 +36,40 @@ class Arena:
         self.shares = shares
         self.own = self.worlds[0].own_validators
         self.held = held_seats(self.worlds[0])
-        self.known: dict[tuple[int, int, bytes], AnyArray] = {}
+        self.known: dict[tuple[int, bytes], list[FloatArray]] = {}
         self.totals = per_principal(self.worlds[0], self.own)
 
-    def epochs(self, plans: Plan) -> list[list[Epoch]]:
-        """Return the epochs that several plans lead to, world by world.
+    def epochs(self, plans: Plan) -> Batch:
+        """Return the epochs that several plans lead to, those of one world after the other.
 
         They are put together without validation: a plan's rows are as an epoch needs them, and
-        the rest has been validated. This takes 12 us an epoch of 64 x 128, not 90.
+        the rest has been validated.
         """
-        weights = self._weights(plans.weights)
-        found = []
         held = self.totals * plans.share
-        for number, scene in enumerate(self.scenes):
-            stake = self._stake(scene, plans, held)
-            others = self._others(scene, plans, held)
-            found.append(
-                [
-                    scene.epoch.trusting(
-                        stake=stake[b],
-                        weights=weights[number, b],
-                        **{name: array[b] for name, array in others.items()},
-                    )
-                    for b in range(len(plans.weights))
-                ]
-            )
-        return found
+        fields = {"weights": self._weights(plans.weights), "stake": self._stake(plans, held)}
+        bases = [scene.epoch for scene in self.scenes for _ in held]
+        return Batch(bases, {**fields, **self._others(plans, held)})
 
     def _weights(self, said: FloatArray) -> FloatArray:
-        n, m = self.scenes[0].epoch.weights.shape
-        shape = (len(self.scenes), len(said), n, m)
+        _, columns = self.worlds[0].relabelling()
+        mine = [said[:, number].take(columns, axis=-1) for number in range(len(self.scenes))]
+        return self._placed("weights", self.scenes[0].own_validators, mine)
 
-        def fill(memory: FloatArray) -> None:
-            whole = memory.reshape(shape)
-            for number, (world, scene) in enumerate(zip(self.worlds, self.scenes, strict=True)):
-                _, columns = world.relabelling()
-                whole[number] = scene.epoch.weights
-                whole[number][:, scene.own_validators] = said[:, number].take(columns, axis=-1)
-
-        (filled,) = poured(fill, (int(np.prod(shape)), np.float64))
-        return filled.reshape(shape)
-
-    def _stake(self, scene: Scene, plans: Plan, held: FloatArray) -> list[FloatArray]:
+    def _stake(self, plans: Plan, held: FloatArray) -> FloatArray:
         if not (_alike(plans.place) and _alike(plans.share)):
-            return [
-                freeze(self._at(scene, mine, place))
-                for mine, place in zip(held, plans.place.tolist(), strict=True)
+            places = plans.place.tolist()
+            rows = [
+                self._at(scene, mine, place)
+                for scene in self.scenes
+                for mine, place in zip(held, places, strict=True)
             ]
-        # One object for all, made once: a mechanism may see that nothing differs.
-        key = id(scene), int(plans.place[0]), plans.share[0].tobytes()
+            return freeze(np.array(rows))
+        # Made once, and the same for all: a mechanism may see that nothing differs.
+        key = int(plans.place[0]), plans.share[0].tobytes()
         if key not in self.known:
-            self.known = {key: freeze(self._at(scene, held[0], key[1]))}
-        return [self.known[key]] * len(held)
+            self.known = {key: [freeze(self._at(it, held[0], key[0])) for it in self.scenes]}
+        rows = [np.broadcast_to(stake, (len(held), stake.size)) for stake in self.known[key]]
+        return rows[0] if len(rows) == 1 else freeze(np.concatenate(rows))
 
     def _at(self, scene: Scene, held: FloatArray, place: int) -> FloatArray:
         """Return the stakes (n,) where the adversary's accounts hold so much."""
@@ -97,37 +80,35 @@ class Arena:
         mine, peers = scene.sides(stake)
         return share * mine + (1 - share) * peers
 
-    def _others(self, scene: Scene, plans: Plan, held: FloatArray) -> dict[str, AnyArray]:
+    def _others(self, plans: Plan, held: FloatArray) -> dict[str, AnyArray]:
         """Return the channels beside stake and weights that the plans act through."""
         _, columns = self.worlds[0].relabelling()
-        count, own = len(held), scene.own_validators
-        acted: dict[str, AnyArray] = {}
+        own = self.scenes[0].own_validators
+        acts: dict[str, tuple[IntArray, AnyArray]] = {}
         if plans.votes is not None:
-            acted["votes"] = _placed(scene.epoch.votes, own, plans.votes[..., columns], count)
+            acts["votes"] = own, plans.votes[..., columns]
         if plans.flows is not None:
-            flows = plans.flows[..., columns] * held[..., None]
-            acted["flows"] = _placed(scene.epoch.flows, own, flows, count)
+            acts["flows"] = own, plans.flows[..., columns] * held[..., None]
         if plans.orders is not None:
-            acted["orders"] = _placed(
-                scene.epoch.orders, self.held, plans.orders[..., columns], count
-            )
+            acts["orders"] = self.held, plans.orders[..., columns]
         if plans.tenure is not None:
-            acted["tenure"] = _placed(scene.epoch.tenure, own, plans.tenure, count)
-        return acted
+            acts["tenure"] = own, plans.tenure
+        worlds = len(self.scenes)
+        return {it: self._placed(it, at, [mine] * worlds) for it, (at, mine) in acts.items()}
+
+    def _placed(self, name: str, places: IntArray, mine: Sequence[AnyArray]) -> AnyArray:
+        """Return a field of all epochs: that of a world, with the adversary's entries (b, ...)."""
+        bases = [getattr(scene.epoch, name) for scene in self.scenes]
+        shape = (len(bases), len(mine[0]), *bases[0].shape)
+
+        def fill(memory: AnyArray) -> None:
+            for part, base, entries in zip(memory.reshape(shape), bases, mine, strict=True):
+                part[:] = base
+                part[:, places] = entries
+
+        (filled,) = poured(fill, (int(np.prod(shape)), bases[0].dtype))
+        return filled.reshape(-1, *shape[2:])
 
 
 def _alike(rows: AnyArray) -> bool:
     return bool((rows == rows[0]).all())
-
-
-def _placed(base: AnyArray, places: IntArray, mine: AnyArray, count: int) -> AnyArray:
-    """Return frozen copies of a base with the adversary's entries in their places."""
-    shape = (count, *base.shape)
-
-    def fill(memory: AnyArray) -> None:
-        whole = memory.reshape(shape)
-        whole[:] = base
-        whole[:, places] = mine
-
-    (filled,) = poured(fill, (int(np.prod(shape)), base.dtype))
-    return filled.reshape(shape)

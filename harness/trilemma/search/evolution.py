@@ -9,6 +9,7 @@ from itertools import cycle
 
 import numpy as np
 
+from trilemma.contract import Pay
 from trilemma.entrant import Entrant
 from trilemma.search.arena import Arena
 from trilemma.search.goals import Goal, Value
@@ -213,11 +214,9 @@ class Ground:
         return values
 
     def _asked(self, entrant: Entrant, arena: Arena, plans: Plan) -> list[Value] | None:
-        by_world = arena.epochs(plans)
-        pays = entrant.pays([epoch for epochs in by_world for epoch in epochs])
+        pays = entrant.pays(arena.epochs(plans))
         if pays is None:
             return None
-        count = len(by_world[0])
-        return [
-            self.goal.value(arena.scenes, pays[b::count], int(plans.place[b])) for b in range(count)
-        ]
+        count = len(plans.place)
+        by_world = [Pay.together(pays[at : at + count]) for at in range(0, len(pays), count)]
+        return self.goal.values(arena.scenes, by_world, plans.place)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from trilemma.checks import NOTHING
 from trilemma.contract import Pay
-from trilemma.model import Epoch, FloatArray, World
+from trilemma.model import Epoch, FloatArray, IntArray, World
 from trilemma.scene import Scene
 from trilemma.twins import TwinTest, loss, outcome_of
 
@@ -39,22 +40,32 @@ class Value(NamedTuple):
 class Goal(Protocol):
     """What plans are judged by."""
 
-    @property
-    def worlds(self) -> tuple[World, ...]:
-        """The honest worlds a play is made in."""
+    worlds: tuple[World, ...]
+    """The honest worlds a play is made in."""
+    shares: tuple[float | None, ...]
+    """The stake shares on offer; None: what the adversary holds."""
 
-    @property
-    def shares(self) -> tuple[float | None, ...]:
-        """The stake shares on offer; None: what the adversary holds."""
+    def values(self, scenes: Sequence[Scene], pays: Sequence[Pay], places: IntArray) -> list[Value]:
+        """Return how far each of b plays gets that led to these scenes, one a world.
+
+        Parameters
+        ----------
+        scenes : sequence of Scene
+        pays : sequence of Pay
+            One a world, with a leading axis of plays.
+        places : ndarray of int, shape (b,)
+            Which of the stake shares on offer the adversary holds.
+        """
 
     def value(self, scenes: Sequence[Scene], pays: Sequence[Pay], place: int) -> Value:
-        """Return how far a play gets that led to these scenes and pays, one a world."""
+        """Return how far one play gets."""
+        return self.values(scenes, [Pay.together([it]) for it in pays], np.array([place]))[0]
 
     def worth(self, value: Value) -> float:
         """Return the number to be raised; minus infinity where it cannot be afforded."""
 
 
-class Gain:
+class Gain(Goal):
     """The adversary's pay beyond what it gets when honest, in units of the others' pay.
 
     Parameters
@@ -94,24 +105,24 @@ class Gain:
     ) -> Gain:
         """Return the goal where honest epochs at these shares lead to these pays."""
         scene = Scene.of(world)
-        fair = np.array([scene.own(pay, xi) for pay in pays])
-        rest = np.array([pay.total(xi) for pay in pays]) - fair
-        return cls(world, shares, fair, rest, price, xi)
+        pay = Pay.together(pays)
+        fair = scene.own(pay, xi)
+        return cls(world, shares, fair, pay.total(xi) - fair, price, xi)
 
-    def value(self, scenes: Sequence[Scene], pays: Sequence[Pay], place: int) -> Value:
-        """Return what the play takes of the others' pay."""
-        rest, extra = self.rest[place], _extra(self.worlds[0], scenes[0])
-        if rest < NOTHING:
-            return Value(0.0, extra, 0.0)
-        gain = scenes[0].own(pays[0], self.xi) - self.fair[place]
-        return Value(float(gain / rest), extra, float(1 / rest))
+    def values(self, scenes: Sequence[Scene], pays: Sequence[Pay], places: IntArray) -> list[Value]:
+        """Return what each play takes of the others' pay."""
+        rest, gain = self.rest[places], scenes[0].own(pays[0], self.xi) - self.fair[places]
+        means = np.divide(1, rest, out=np.zeros_like(rest), where=rest >= NOTHING)
+        taken = np.divide(gain, rest, out=np.zeros_like(rest), where=rest >= NOTHING)
+        extra = _extra(self.worlds[0], scenes[0])
+        return [Value(*it) for it in zip(taken.tolist(), repeat(extra), means.tolist())]
 
     def worth(self, value: Value) -> float:
         """Return the gain after identities are paid for."""
         return net(value, self.price)
 
 
-class Cut:
+class Cut(Goal):
     """The part of its due that one of two equals loses, over an exchanged pair of worlds.
 
     Parameters
@@ -126,7 +137,7 @@ class Cut:
         As in `Gain`.
     """
 
-    shares: tuple[float | None, ...] = (None,)
+    shares = (None,)
 
     def __init__(
         self,
@@ -137,7 +148,7 @@ class Cut:
         price: float,
         xi: float,
     ) -> None:
-        self.worlds: tuple[World, ...] = pair
+        self.worlds = pair
         self.twin, self.paid, self.means, self.price, self.xi = twin, paid, means, price, xi
 
     @classmethod
@@ -147,15 +158,15 @@ class Cut:
         done = outcome_of(pays, scenes, xi)
         both = zip(pays, scenes, strict=True)
         means = xi * float(np.mean([pay.validators[at.own_validators].sum() for pay, at in both]))
-        return cls(test.pair, float(done.twins.mean()), done.paid, means, price, xi)
+        return cls(test.pair, float(done.twins.mean()), float(done.paid), means, price, xi)
 
-    def value(self, scenes: Sequence[Scene], pays: Sequence[Pay], place: int) -> Value:  # noqa: ARG002
-        """Return the target's loss, or the share of all pay that vanishes if that is more."""
+    def values(self, scenes: Sequence[Scene], pays: Sequence[Pay], places: IntArray) -> list[Value]:  # noqa: ARG002
+        """Return the target's losses, or the shares of all pay that vanish if they are more."""
         done = outcome_of(pays, scenes, self.xi)
-        lost = float(loss(done.twins, np.asarray(self.twin)))
-        burnt = 1 - done.paid / self.paid if self.paid >= NOTHING else 0.0
-        harm = min(max(lost, burnt, 0.0), 1.0)
-        return Value(harm, _extra(self.worlds[0], scenes[0]), self.means)
+        burnt = 1 - done.paid / self.paid if self.paid >= NOTHING else np.zeros_like(done.paid)
+        harm = np.clip(np.maximum(loss(done.twins, np.asarray(self.twin)), burnt), 0.0, 1.0)
+        extra = _extra(self.worlds[0], scenes[0])
+        return [Value(it, extra, self.means) for it in harm.tolist()]
 
     def worth(self, value: Value) -> float:
         """Return the harm, if the coalition can pay for its identities."""
@@ -172,7 +183,7 @@ def affordable(value: Value, price: float) -> float:
     return value.harm if price * value.extra <= value.means + NOTHING else -np.inf
 
 
-def epochs_at(scene: Scene, shares: Sequence[float | None]) -> list[Epoch]:
+def epochs_at(scene: Scene, shares: Sequence[float | None]) -> Sequence[Epoch]:
     """Return the epochs in which the adversary holds each share; None: what it holds."""
     known = [share for share in shares if share is not None]
     return scene.at(known) if known else [scene.epoch] * len(shares)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from trilemma.model import AnyArray, FloatArray, IntArray, World
+from trilemma.model import AnyArray, FloatArray, IntArray, World, changed
 from trilemma.search.structure import Structure, held_seats, staged
 
 __all__ = ["Plan", "per_principal"]
@@ -90,7 +90,7 @@ class Plan:
         weights[own] = self.weights[number]
         shape = weights.shape
         flows = None if self.flows is None else self.flows * stake[own, None]
-        return replace(
+        return changed(
             world,
             stake=stake,
             weights=weights,

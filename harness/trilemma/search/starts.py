@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from trilemma.model import Play, unchanged
 from trilemma.search.evolution import Start
@@ -37,7 +38,7 @@ def starts(goal: Goal, scripted: Iterable[Scripted]) -> list[Start]:
             worst[one[0].attack] = one
     ranked = sorted(worst.values(), key=lambda one: -goal.worth(one[2]))
     found = (_start(goal, *one) for one in ranked)
-    return [start for start in found if start is not None][:STARTS]
+    return list(islice((start for start in found if start is not None), STARTS))
 
 
 def _start(goal: Goal, play: Play, place: int, value: Value) -> Start | None:
