@@ -86,8 +86,8 @@ def _consensus(
 ) -> Any:  # fmt: skip
     """Return the largest key of a column that enough stake reaches or exceeds, or 0.
 
-    Closes a bracket, low <= consensus <= high, as `trilemma.kernels.tiles` does. Differences to a
-    probe wrap around: the least is that of the next key at or above, the largest of the one below.
+    Closes a bracket, low <= consensus <= high, by halving it. Differences to a probe wrap around:
+    the least is that of the next key at or above, the largest that of the one below.
     """
     # The two looks at support as one function take twice as long: it would get every array.
     key, unit = keys.dtype.type, held.dtype.type
