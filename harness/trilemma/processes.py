@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from itertools import chain
 from multiprocessing.process import BaseProcess
 from threading import Timer
 from typing import Any
@@ -53,12 +54,14 @@ class _Forked:
     def __init__(self, shared: object, size: int, limits: Limits) -> None:
         self.size, self.limits = size, limits
         self.is_dismissed = False
-        self.trace = os.pipe()  # what faulthandler says of a process that it ends
-        for end in self.trace:
+        # What faulthandler says of a process that it ends; two that end at once do not mix it up.
+        self.traces = [os.pipe() for _ in range(size)]
+        for end in chain(*self.traces):
             os.set_blocking(end, False)  # nobody waits: no reader where it is full, no writer ever
         nursery: Any = _Nursery()
         self.children: list[BaseProcess] = nursery.children
-        self.pool = ProcessPoolExecutor(size, nursery, _adopt, (shared, limits, self.trace[1]))
+        given = shared, limits, self.traces, self.children
+        self.pool = ProcessPoolExecutor(size, nursery, _adopt, given)
 
     def width(self) -> int:
         return self.size
@@ -89,9 +92,7 @@ class _Forked:
 
     def death(self) -> str:
         """Say why one of them ended by itself, or had to be ended; all are closed."""
-        told = ""
-        with suppress(BlockingIOError):
-            told = os.read(self.trace[0], PIPEFUL).decode(errors="replace")
+        told = next(filter(None, (_read(end) for end, _ in self.traces)), "")
         if told or self.is_dismissed:
             return f"{self.limits.too_late()} and did not stop when asked{_traced(told)}"
         codes = {code for child in self.children if (code := child.exitcode) is not None}
@@ -126,8 +127,14 @@ def forked(shared: object, size: int, limits: Limits) -> Iterator[_Forked]:
         raise
     finally:
         team.close()
-        for end in team.trace:
+        for end in chain(*team.traces):
             os.close(end)
+
+
+def _read(end: int) -> str:
+    with suppress(BlockingIOError):
+        return os.read(end, PIPEFUL).decode(errors="replace")
+    return ""
 
 
 def _traced(told: str) -> str:
@@ -143,9 +150,12 @@ _limits: Limits
 _trace: int
 
 
-def _adopt(shared: object, limits: Limits, trace: int) -> None:
+def _adopt(
+    shared: object, limits: Limits, traces: list[tuple[int, int]], children: list[BaseProcess]
+) -> None:
     global _shared, _limits, _trace
-    _shared, _limits, _trace = shared, limits, trace
+    _shared, _limits = shared, limits
+    _trace = traces[len(children) - 1][1]  # its own: it was forked as the last of them
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # and what it does when it is terminated
     print_aside()
