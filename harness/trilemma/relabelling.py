@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -88,12 +89,14 @@ class Order(NamedTuple):
         """Return what validators do to miners (n, m).
 
         Most of it is as it should be. A kernel sees that while it moves it: 14 us instead of 48 at
-        64 x 128, 120 instead of 1300 at 664 x 128.
+        64 x 128, 120 instead of 1300 at 664 x 128. Where no mechanism has loaded numba, nobody
+        waits for a compiler.
         """
         kind, low, high, slack = PLAIN[name]
         shape, wrong = (self.rows.size, self.columns.size), 1
-        if matrix.dtype == kind and matrix.shape == shape and matrix.flags.carray:
-            from trilemma.kernels.relabelled import relabelled  # numba is imported late
+        plain = matrix.dtype == kind and matrix.shape == shape and matrix.flags.carray
+        if plain and "numba" in sys.modules:
+            from trilemma.kernels.relabelled import relabelled
 
             def fill(memory: AnyArray) -> None:
                 nonlocal wrong
