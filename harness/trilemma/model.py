@@ -117,18 +117,11 @@ class Epoch:
             if isinstance(said, Sparse):
                 raise UsageError("chain: a record needs dense weights; give weights.dense()")
             chain.fit(n, m)
-        self._set(
-            stake=held,
-            weights=said,
-            votes=fields.signs("votes", votes, (n, m)),
-            seats=sitting,
-            orders=fields.signs("orders", orders, (sitting.size, m)),
-            flows=fields.flows(flows, (n, m)),
-            tenure=fields.tenure(tenure, n),
-            subnets=fields.subnets(subnets, m),
-            chain=chain,
-            carry=carry,
-        )
+        given = {
+            "votes": votes, "orders": orders, "flows": flows, "tenure": tenure, "subnets": subnets
+        }  # fmt: skip
+        checked = {it: fields.valid(it, given[it], n, m, sitting.size) for it in given}
+        self._set(stake=held, weights=said, seats=sitting, chain=chain, carry=carry, **checked)
 
     def replace(self, *, stake: npt.ArrayLike | None = None, carry: Any = AS_BEFORE) -> Self:
         """Return this epoch with another stake or carry; nothing else is validated again."""
