@@ -85,6 +85,7 @@ QUADRATIC = _with_weighted("quadratic({})", "quadratic(power=1, {})", "quadratic
 DAO_VOTE = _with_weighted("dao_vote({})", "dao_vote(electorate='stake', {})")
 FUSED = ("yuma", "yuma(version=2)", "yuma(bonds_penalty=0.5)", "yuma(liquid_alpha=True)")
 PUBLISHED = "yuma(liquid_alpha=True, bonds_penalty=0)"  # where bonds outlast the consensus
+SOFTER = "yuma(version=2, bonds_penalty=0.5)"  # version 3 clips in another loop
 LIMITED = ("yuma(max_validators=2)", "yuma(stake_threshold=2)")
 SINGLE = "yuma(arithmetic='float32')"
 KERNELS, MECHANISMS = "harness/trilemma/kernels", "mechanisms/trilemma_mechanisms"
@@ -104,7 +105,7 @@ SCOPE = (
     File(f"{KERNELS}/tiles.py", ("yuma", "yuma(kappa=1)"), every=4, anew=True),
     File(f"{KERNELS}/bounds.py", ("yuma", "yuma(kappa=1)"), every=4, anew=True),
     File(f"{KERNELS}/epochs.py", (*FUSED, PUBLISHED), every=4, anew=True),
-    File(f"{KERNELS}/lanes.py", FUSED, every=4, anew=True),
+    File(f"{KERNELS}/lanes.py", (*FUSED, SOFTER), every=4, anew=True),
     File(f"{KERNELS}/yuma.py", FUSED, every=2, anew=True),
 )
 
