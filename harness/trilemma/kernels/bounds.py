@@ -100,14 +100,14 @@ def _bound(tile: Numbers, stake: Numbers, work: Numbers, lanes: int, spare: Any)
         e, f, g, h = stake[row + 4], stake[row + 5], stake[row + 6], stake[row + 7]
         for lane in range(lanes):
             seen = work[lane + UNDER], work[lane + BOTTOM], work[lane + TOP]
-            seen = _meet(keys[lane], a, seen)
-            seen = _meet(keys[lane + LANES], b, seen)
-            seen = _meet(keys[lane + 2 * LANES], c, seen)
-            seen = _meet(keys[lane + 3 * LANES], d, seen)
-            seen = _meet(keys[lane + 4 * LANES], e, seen)
-            seen = _meet(keys[lane + 5 * LANES], f, seen)
-            seen = _meet(keys[lane + 6 * LANES], g, seen)
-            seen = _meet(keys[lane + 7 * LANES], h, seen)
+            seen = _widen(keys[lane], a, seen)
+            seen = _widen(keys[lane + LANES], b, seen)
+            seen = _widen(keys[lane + 2 * LANES], c, seen)
+            seen = _widen(keys[lane + 3 * LANES], d, seen)
+            seen = _widen(keys[lane + 4 * LANES], e, seen)
+            seen = _widen(keys[lane + 5 * LANES], f, seen)
+            seen = _widen(keys[lane + 6 * LANES], g, seen)
+            seen = _widen(keys[lane + 7 * LANES], h, seen)
             work[lane + UNDER], work[lane + BOTTOM], work[lane + TOP] = seen
     everything, apart = total(stake), kind(0)
     for lane in range(lanes):
@@ -121,7 +121,7 @@ def _bound(tile: Numbers, stake: Numbers, work: Numbers, lanes: int, spare: Any)
 
 
 @inner
-def _meet(key: Any, unit: Any, seen: Seen) -> Seen:
+def _widen(key: Any, unit: Any, seen: Seen) -> Seen:
     nothing, least, most = seen
     nothing += unit if key < 1 else 0
     return nothing, least if key < 1 else min(least, key), max(most, key)
