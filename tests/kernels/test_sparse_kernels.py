@@ -174,7 +174,8 @@ def outcome(
     given = stake_of(units, spoken, needed_support(kappa, int(units.sum())), weights.values)
     keys = weights.values.view(f"u{weights.values.itemsize}")
     old = weights.values[:0] if prior is None else prior
-    bonds, ranks, earned = np.zeros_like(weights.values), np.zeros(m), np.zeros(n)
+    bonds, ranks = np.full_like(weights.values, np.nan), np.full(m, np.nan)  # all is written to
+    earned = np.zeros(n)
     kernel = version_2 if rule.version == 2 else version_3
     bent = rule if rule.beta < 1 or rule.liquid else None
     agreed = [
@@ -190,8 +191,10 @@ def rules(draw: st.DrawFn) -> Settings:
     part = st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0.001, 0.999)
     version = draw(st.sampled_from([2, 3]))
     low, high = sorted([draw(part), draw(part)])
-    liquid = version == 3 and draw(st.booleans())
-    return Settings(version, draw(part), draw(part), liquid, low, high, draw(st.floats(-50, 50)))
+    plain = draw(st.booleans())  # a loop of its own
+    liquid = version == 3 and not plain and draw(st.booleans())
+    beta = 1.0 if plain else draw(part)
+    return Settings(version, beta, draw(part), liquid, low, high, draw(st.floats(-50, 50)))
 
 
 @patient
