@@ -18,8 +18,9 @@ from trilemma.cells import Cell, Suite, measure, stack
 from trilemma.entrant import Entrant
 from trilemma.model import AIMS, AnyArray, Play, unchanged
 from trilemma.registry import load_attacks
+from trilemma.resampled import Resampled
 from trilemma.scene import Scene
-from trilemma.scores import Scores, cutoff_number, damage, extraction, score, within
+from trilemma.scores import Scores, cutoff_number, score
 from trilemma.statistics import resamples
 from trilemma.twins import Coalition, TwinTest, grown, loss, outcome, scripted
 from trilemma.worlds import world_seed
@@ -68,7 +69,11 @@ def fresh(rule: str) -> Entrant:
 
 def scored(rule: str, budget: Budget) -> Scores:
     cells, coalitions = measured()[rule]
-    return score(cells, SUITE, coalitions, budget, SAMPLE, knows_quality=True)
+    return score(resampled(cells, budget), coalitions, budget, knows_quality=True)
+
+
+def resampled(cells: Cell, budget: Budget) -> Resampled:
+    return Resampled.within(cells, SUITE, budget.identities, SAMPLE)
 
 
 def no_higher(scores: Scores, bound: Scores) -> bool:
@@ -146,7 +151,7 @@ def test_the_minimum_is_that_of_the_three(rule: str, budget: Budget) -> None:
     scores = scored(rule, budget)
     three = [scores.sybil_resistance, scores.neutrality, scores.quality_attacked]
     assert (scores.minimum == np.min(three, axis=0)).all()
-    reference = score(cells, SUITE, coalitions, budget, SAMPLE, knows_quality=False)
+    reference = score(resampled(cells, budget), coalitions, budget, knows_quality=False)
     assert (reference.minimum == np.min(three[:2], axis=0)).all()
     assert (scores.quality_attacked <= scores.quality).all()
 
@@ -158,6 +163,20 @@ def test_identities_beyond_all_means_are_as_good_as_verified(rule: str, budget: 
     verified = scored(rule, replace(budget, identities=1))
     for name in (*COUNTED, "quality", "cutoff"):
         assert (getattr(dear, name) == getattr(verified, name)).all(), name
+
+
+@patient
+@given(rules, budgets(), st.lists(st.integers(0, len(SAMPLE) - 1), min_size=1))
+def test_a_resample_is_judged_alone_as_among_all(
+    rule: str, budget: Budget, rows: list[int]
+) -> None:
+    cells, coalitions = measured()[rule]
+    some = resampled(cells, budget).at(rows)
+    anew = replace(resampled(cells, budget), sample=SAMPLE[rows])
+    for other in (budget, replace(budget, identity_cost=0.003)):  # means are kept between prices
+        one, two = (score(it, coalitions, other, knows_quality=True) for it in (some, anew))
+        for name in (*COUNTED, "quality", "cutoff", "neutrality_equal"):
+            np.testing.assert_allclose(getattr(one, name), getattr(two, name), atol=1e-12)
 
 
 @patient
@@ -182,7 +201,7 @@ def test_honest_play_takes_nothing(rule: str, seed: int) -> None:
     cell, _ = measure(SMALL, seed, suite, scripted, 0.5, {rule: (fresh(rule), [])})[rule]
     cells = stack([cell])
     assert world.own_validators.size == world.own_miners.size == 1
-    assert (extraction(cells, WIDEST, np.ones((1, 1))) == 0).all()
+    assert (Resampled(cells, suite, 1, np.ones((1, 1))).extraction(0) == 0).all()
 
 
 # What hands can check. One world or two, one stake share, one coalition, unless said.
@@ -205,24 +224,28 @@ MEAN = np.full((1, 2), 0.5)
 FIRST = np.array([[1.0, 0.0]])
 
 
+def mean(cells: Cell, weights: AnyArray) -> Resampled:
+    return Resampled(cells, Suite((), ()), 1, weights)
+
+
 def test_what_is_taken_is_the_mean_gain_over_what_the_others_earn() -> None:
     cells = cell(
         sybil_pay=[[[0.5]], [[0.3]]], sybil_fair=[[[0.2]], [[0.2]]], sybil_rest=[[[0.8]], [[0.6]]]
     )
-    assert extraction(cells, Budget(), MEAN)[0, 0, 0] == pytest.approx(0.2 / 0.7)
-    assert extraction(cells, Budget(), FIRST)[0, 0, 0] == pytest.approx(0.3 / 0.8)
+    assert mean(cells, MEAN).extraction(0)[0, 0, 0] == pytest.approx(0.2 / 0.7)
+    assert mean(cells, FIRST).extraction(0)[0, 0, 0] == pytest.approx(0.3 / 0.8)
 
 
 def test_identities_are_paid_for_once_each() -> None:
     cells = cell(sybil_pay=0.5, sybil_fair=0.2, sybil_rest=0.8, sybil_extra=3)
-    assert extraction(cells, Budget(identity_cost=0.05), MEAN)[0, 0, 0] == pytest.approx(0.15 / 0.8)
-    assert extraction(cells, Budget(identity_cost=0.5), MEAN)[0, 0, 0] == pytest.approx(-1.2 / 0.8)
+    assert mean(cells, MEAN).extraction(0.05)[0, 0, 0] == pytest.approx(0.15 / 0.8)
+    assert mean(cells, MEAN).extraction(0.5)[0, 0, 0] == pytest.approx(-1.2 / 0.8)
 
 
 @pytest.mark.parametrize(("rest", "taken"), [(0.0, 0.0), (9e-10, 0.0), (1.1e-9, 0.5 / 1.1e-9)])
 def test_where_the_others_earn_nothing_nothing_is_taken(rest: float, taken: float) -> None:
     cells = cell(sybil_pay=0.5, sybil_rest=rest)
-    assert extraction(cells, Budget(), MEAN)[0, 0, 0] == pytest.approx(taken)
+    assert mean(cells, MEAN).extraction(0)[0, 0, 0] == pytest.approx(taken)
 
 
 @pytest.mark.parametrize(
@@ -243,16 +266,16 @@ def test_the_target_loses_what_it_lacks_of_the_lesser_of_its_twins_pay_and_its_o
     target: float, other: float, fair: float, lost: float
 ) -> None:
     cells = cell(twin_pay=[target, other], twin_fair=fair, paid=1, twin_paid=1)
-    assert damage(cells, Budget(), MEAN)[0, 0, 0] == pytest.approx(lost)
+    assert mean(cells, MEAN).damage(0)[0, 0, 0] == pytest.approx(lost)
 
 
 def test_losses_are_averaged_over_worlds_before_they_meet_what_is_burnt() -> None:
     cells = cell(
         twin_pay=[[[[0.0, 0.2]]], [[[0.2, 0.2]]]], twin_fair=0.2, paid=1, twin_paid=[[[1]], [[0.2]]]
     )
-    assert damage(cells, Budget(), MEAN)[0, 0, 0] == pytest.approx(0.5)
-    assert damage(cells, Budget(), FIRST)[0, 0, 0] == 1
-    assert damage(cells, Budget(), FIRST[:, ::-1])[0, 0, 0] == pytest.approx(0.8)
+    assert mean(cells, MEAN).damage(0)[0, 0, 0] == pytest.approx(0.5)
+    assert mean(cells, FIRST).damage(0)[0, 0, 0] == 1
+    assert mean(cells, FIRST[:, ::-1]).damage(0)[0, 0, 0] == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(
@@ -260,19 +283,20 @@ def test_losses_are_averaged_over_worlds_before_they_meet_what_is_burnt() -> Non
 )
 def test_what_vanishes_counts_as_damage(before: float, after: float, burnt: float) -> None:
     cells = cell(paid=before, twin_paid=after)
-    assert damage(cells, Budget(), MEAN)[0, 0, 0] == pytest.approx(burnt)
+    assert mean(cells, MEAN).damage(0)[0, 0, 0] == pytest.approx(burnt)
 
 
 def test_a_coalition_buys_identities_out_of_its_honest_pay() -> None:
     cells = cell(
         twin_pay=[0, 0.2], twin_fair=0.2, paid=1, twin_paid=1, twin_extra=4, coalition_fair=0.2
     )
-    assert damage(cells, Budget(identity_cost=0.05), MEAN)[0, 0, 0] == 1
-    assert damage(cells, Budget(identity_cost=0.051), MEAN)[0, 0, 0] == -np.inf
+    assert mean(cells, MEAN).damage(0.05)[0, 0, 0] == 1
+    assert mean(cells, MEAN).damage(0.051)[0, 0, 0] == -np.inf
 
 
 def test_plays_beyond_the_budget_are_left_out() -> None:
-    kept, suite = within(measured()["yuma"][0], SUITE, replace(WIDEST, identities=5))
+    within = resampled(measured()["yuma"][0], replace(WIDEST, identities=5))
+    kept, suite = within.cells, within.suite
     labels = [play.label for play in SUITE.sybil if play.identities <= 4]
     assert [play.label for play in suite.sybil] == labels
     assert kept.sybil_pay.shape[1] == kept.sybil_extra.shape[1] == len(labels)

@@ -1,6 +1,6 @@
 """What an attack must hold, what an identity must cost, and how gains grow with identities.
 
-Pure functions of measured cells, as the scores are: one number per row of `sample`, infinite or
+Pure functions of what was measured, as the scores are: one number for every resample, infinite or
 NaN where there is none.
 """
 
@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from trilemma.cells import Cell, Suite
+from trilemma.cells import Cell
 from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray
-from trilemma.scores import extraction, within
+from trilemma.resampled import Resampled
 
 __all__ = [
     "PAYS",
@@ -34,46 +34,43 @@ def up_to(cells: Cell, budget: Budget) -> Cell:
     return replace(cells, **{name: getattr(cells, name)[..., :shares] for name in PER_STAKE})
 
 
-def break_even_stake(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+def break_even_stake(resampled: Resampled, budget: Budget) -> FloatArray:
     """Return the smallest stake share at which a play takes more than `PAYS`; shape (b,).
 
     Infinite where none within the budget does.
     """
-    cells, suite = within(cells, suite, budget)
-    pays = extraction(cells, budget, sample).max(axis=1) > PAYS
+    pays = resampled.extraction(budget.identity_cost).max(axis=1) > PAYS
     return np.asarray(np.where(pays, budget.stakes, np.inf).min(axis=1))
 
 
-def break_even_price(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+def break_even_price(resampled: Resampled) -> FloatArray:
     """Return the smallest price at which more identities take no more than one; shape (b,).
 
-    That is where the extraction X with all identities of the budget falls to that with one per
+    That is where the extraction X with all identities falls to that with one per
     role, or to the 0 of an honest attacker. A play's X falls in a straight line as identities
     get dearer, so the price is the largest of the plays' own.
     """
-    cells, suite = within(cells, suite, budget)
-    gain, rest = _gain(cells, sample), _mean(sample, cells.sybil_rest)
-    taken = extraction(cells, replace(budget, identity_cost=0.0), sample)
-    alone = np.array([play.identities == 1 for play in suite.sybil])
+    gain, rest, taken = resampled.gain, resampled.rest, resampled.extraction(0.0)
+    extra = resampled.cells.sybil_extra[0]
+    alone = np.array([play.identities == 1 for play in resampled.suite.sybil])
     verified = taken[:, alone].max(axis=(1, 2), initial=0.0) + NOTHING
-    extra = cells.sybil_extra[0]
     dear = (gain - verified[:, None, None] * rest)[:, extra > 0] / extra[extra > 0][:, None]
     counted = np.where(rest[:, extra > 0] >= NOTHING, dear, 0.0)
     return np.asarray(counted.max(axis=(1, 2), initial=0.0))
 
 
-def growth(cells: Cell, suite: Suite, budget: Budget, sample: FloatArray) -> FloatArray:
+def growth(resampled: Resampled, budget: Budget) -> FloatArray:
     """Return the exponent with which the largest gain grows with identities K; shape (b,).
 
     The slope of log gain over log K, over the K = 2, 4, 8, ... with which a play gains more
     than `PAYS`; identities cost nothing here. NaN where fewer than two do.
     """
     counts = budget.identity_counts
-    gain = _gain(cells, sample).max(axis=2)
-    used = np.array([play.identities for play in suite.sybil])
+    gain = resampled.gain.max(axis=2)
+    used = np.array([play.identities for play in resampled.suite.sybil])
     most = [gain[:, used == count].max(axis=1, initial=0.0) for count in counts]
     if not most:
-        return np.full(len(sample), np.nan)
+        return np.full(len(gain), np.nan)
     return _slope(np.log(counts), np.stack(most, axis=1))
 
 
@@ -87,11 +84,3 @@ def _slope(places: FloatArray, gains: FloatArray) -> FloatArray:
     slope = np.full(len(gains), np.nan)
     np.divide((across * heights).sum(axis=1), spread, out=slope, where=spread > 0)
     return np.round(slope, 9)  # no slope is none, whatever the sums were rounded to
-
-
-def _gain(cells: Cell, sample: FloatArray) -> FloatArray:
-    return _mean(sample, cells.sybil_pay - cells.sybil_fair)
-
-
-def _mean(sample: FloatArray, values: FloatArray) -> FloatArray:
-    return np.asarray(np.tensordot(sample, values, 1))

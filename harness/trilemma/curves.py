@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from trilemma.model import BoolArray, Budget, FloatArray, IntArray
 from trilemma.report import Failure
 from trilemma.report.rows import Measured
 from trilemma.report.sweep import SCORES, Crossing, Curve, Point, Target
+from trilemma.resampled import Resampled
 from trilemma.run import Run
 from trilemma.scores import Scores, score
 from trilemma.statistics import interval, resamples
@@ -34,7 +35,9 @@ from trilemma.thresholds import (
 
 __all__ = ["Curves"]
 
-KEPT = 2  # mechanisms whose cells are in memory at a time
+Thing = TypeVar("Thing")
+
+KEPT = 2  # mechanisms whose cells and means are in memory at a time
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Curves:
     runs: list[Run]
     minimums: dict[str, FloatArray] = field(default_factory=dict)
     kept: dict[tuple[int, str], Measured] = field(default_factory=dict)
+    means: dict[tuple[Any, ...], Resampled] = field(default_factory=dict)
     costs: dict[tuple[Any, ...], tuple[Estimate, Estimate]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,7 +102,7 @@ class Curves:
         for at, setting in enumerate(self.settings):
             same = id(self.runs[at]), self.shown[at][label], setting.budget
             if same not in found:
-                scores = self._judged(label, at, setting.budget, self.sample)
+                scores = self._judged(label, at, setting.budget)
                 found[same] = scores, self._point(label, at, scores)
             points.append(found[same])
         self.minimums[label] = np.stack([scores.minimum for scores, _ in points])
@@ -110,17 +114,17 @@ class Curves:
         return Curve(label, tuple(replace(point, at=place) for place, (_, point) in placed), meets)
 
     def _point(self, label: str, at: int, found: Scores) -> Point:
-        budget, cells = self.settings[at].budget, self._cells(label, at).cells
-        question = up_to(cells, budget), self.runs[at].suite, budget, self.sample
-        same = id(self.runs[at]), self.shown[at][label], budget.stake, budget.identities
+        budget, resampled = self.settings[at].budget, self._means(label, at)
+        same = self._same(label, at)
         if same not in self.costs:  # neither depends on the price
-            self.costs[same] = estimate(break_even_price(*question)), estimate(growth(*question))
+            costs = break_even_price(resampled), growth(resampled, budget)
+            self.costs[same] = estimate(costs[0]), estimate(costs[1])
         price, slope = self.costs[same]
         return Point(
             self.places[at],
             self.shown[at][label],
             **{name: interval(getattr(found, name)) for name in (*SCORES, "quality")},
-            break_even_stake=estimate(break_even_stake(*question)),
+            break_even_stake=estimate(break_even_stake(resampled, budget)),
             break_even_price=price,
             growth=slope,
             worst_sybil_play=found.worst_sybil_play,
@@ -167,23 +171,39 @@ class Curves:
 
     def _at(self, price: float, label: str, rows: IntArray) -> Scores:
         budget = varied(self.settings[0], self.parameter, price).budget
-        return self._judged(label, 0, budget, self.sample[rows])
+        return self._judged(label, 0, budget, rows)
 
-    def _judged(self, label: str, at: int, budget: Budget, sample: FloatArray) -> Scores:
-        run, found = self.runs[at], self._cells(label, at)
+    def _judged(self, label: str, at: int, budget: Budget, rows: Any = slice(None)) -> Scores:
         return score(
-            up_to(found.cells, budget),
-            run.suite,
-            found.coalitions,
+            self._means(label, at).at(rows),
+            self._cells(label, at).coalitions,
             budget,
-            sample,
-            knows_quality=run.source.knows_quality,
+            knows_quality=self.runs[at].source.knows_quality,
         )
+
+    def _means(self, label: str, at: int) -> Resampled:
+        run, budget = self.runs[at], self.settings[at].budget
+
+        def resampled() -> Resampled:
+            cells = up_to(self._cells(label, at).cells, budget)
+            return Resampled.within(cells, run.suite, budget.identities, self.sample)
+
+        return _kept(self.means, self._same(label, at), resampled)
 
     def _cells(self, label: str, at: int) -> Measured:
         run, shown = self.runs[at], self.shown[at][label]
-        if (id(run), shown) not in self.kept:
-            if len(self.kept) == KEPT:
-                self.kept.pop(next(iter(self.kept)))
-            self.kept[id(run), shown] = run.measured(shown)
-        return self.kept[id(run), shown]
+        return _kept(self.kept, (id(run), shown), lambda: run.measured(shown))
+
+    def _same(self, label: str, at: int) -> tuple[Any, ...]:
+        """Return what means depend on."""
+        budget = self.settings[at].budget
+        return id(self.runs[at]), self.shown[at][label], budget.stake, budget.identities
+
+
+def _kept(kept: dict[Any, Thing], key: Any, make: Callable[[], Thing]) -> Thing:
+    """Return what is kept, or make it and forget what has been kept longest."""
+    if key not in kept:
+        if len(kept) == KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = make()
+    return kept[key]

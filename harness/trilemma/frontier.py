@@ -21,6 +21,7 @@ from trilemma.errors import PluginError, UsageError
 from trilemma.executor import Progress, Workers
 from trilemma.model import Attack, BoolArray, Budget, FloatArray, Mechanism
 from trilemma.report.frontier import SCORES, Candidate, Dominance, Frontier
+from trilemma.resampled import Resampled
 from trilemma.run import Run
 from trilemma.scores import Scores, score
 from trilemma.statistics import interval, resamples
@@ -151,14 +152,8 @@ def _judged(run: Run, names: Mapping[str, str]) -> tuple[Candidate, ...]:
     sample = resamples(run.worlds)
     known: list[tuple[str, str, Scores]] = []
     for it in run.through():
-        found = score(
-            it.cells,
-            run.suite,
-            it.coalitions,
-            run.budget,
-            sample,
-            knows_quality=run.source.knows_quality,
-        )
+        means = Resampled.within(it.cells, run.suite, run.budget.identities, sample)
+        found = score(means, it.coalitions, run.budget, knows_quality=run.source.knows_quality)
         known.append((it.label, registry.name(it.mechanism), found))
     if not known:
         return ()

@@ -1,21 +1,18 @@
-"""The three scores: pure functions of measured cells.
-
-Every function takes `cells`, whose arrays carry a leading axis of worlds, and `sample`
-(b, worlds), whose rows are weights of the worlds; it returns one number per row.
-"""
+"""The three scores: pure functions of what was measured, one number for every resample."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from trilemma.cells import CLONE_DETECTION, Cell, Suite
 from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray
+from trilemma.resampled import Resampled
 from trilemma.search import SEARCHED
-from trilemma.twins import LARGEST_COALITION, Coalition, by_stake, loss
+from trilemma.twins import LARGEST_COALITION, Coalition, by_stake
 
 __all__ = [
     "DELTA",
@@ -25,9 +22,6 @@ __all__ = [
     "by_size",
     "clone_sweep",
     "cutoff_number",
-    "damage",
-    "extraction",
-    "found",
     "late",
     "named_cutting",
     "named_taking",
@@ -35,16 +29,11 @@ __all__ = [
     "reached",
     "score",
     "spared",
-    "within",
 ]
 
 SEARCH = "search"
 NO_PLAY = "none"
 DELTA = 0.5  # a miner that loses this much is cut off
-
-
-PER_SYBIL_PLAY = ("sybil_pay", "sybil_fair", "sybil_rest", "sybil_distance", "sybil_extra")
-PER_TWIN_PLAY = ("twin_pay", "twin_paid", "twin_extra")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +67,9 @@ class Scores:
 
 
 def score(
-    cells: Cell,
-    suite: Suite,
+    resampled: Resampled,
     coalitions: Sequence[Coalition],
     budget: Budget,
-    sample: FloatArray,
     *,
     knows_quality: bool,
     replayed: Sequence[FloatArray] = (),
@@ -91,59 +78,38 @@ def score(
 
     Parameters
     ----------
-    cells : Cell
-        Stacked over worlds.
-    suite : Suite
-        The plays the cells were measured with; those beyond the budget are left out.
+    resampled : Resampled
+        Within the budget's identities.
     coalitions : sequence of Coalition
-        The coalitions they were measured with.
+        The coalitions that were measured with.
     budget : Budget
-    sample : ndarray, shape (b, worlds)
     knows_quality : bool
         Whether attacked quality counts in the minimum.
     replayed : sequence of ndarray
         By world, what was found against other mechanisms does to this one.
     """
-    cells, suite = within(cells, suite, budget)
-    taken = extraction(cells, budget, sample)
-    harm = damage(cells, budget, sample)
-    gained, cut = found(cells, budget, sample)
+    price, suite = budget.identity_cost, resampled.suite
+    taken, harm = resampled.extraction(price), resampled.damage(price)
+    gained, cut = resampled.found(price)
     scripted, curve = by_size(harm, coalitions), reach(harm, cut, coalitions)
     most = np.clip(taken.max(axis=(1, 2)), 0, 1)
     resistance = 1 - np.clip(np.maximum(most, gained), 0, 1)
-    neutrality = spared(curve, budget)
-    quality = _quality(_mean(sample, cells.distance), _mean(sample, cells.twin_uniform))
-    attacked = np.minimum(quality, _attacked_quality(cells, budget, sample))
+    neutrality, attacked = spared(curve, budget), resampled.attacked_quality(price)
     counted = (resistance, neutrality, attacked) if knows_quality else (resistance, neutrality)
     return Scores(
         resistance,
         neutrality,
-        quality,
+        resampled.quality,
         attacked,
         np.min(counted, axis=0),
-        spared(by_size(_damage_at_equal_stake(cells, sample), by_stake()), budget),
+        spared(by_size(resampled.harm_at_equal_stake, by_stake()), budget),
         curve,
         SEARCH if min(gained[0], 1) > most[0] + NOTHING else named_taking(taken[0], suite, budget),
         SEARCH
         if neutrality[0] < spared(scripted, budget)[0] - NOTHING
         else named_cutting(harm[0], curve[0], suite, coalitions, budget),
-        _replayed(cells, budget, replayed, float(resistance[0]), curve[:1]),
+        _replayed(resampled, budget, replayed, float(resistance[0]), curve[:1]),
     )
-
-
-def found(cells: Cell, budget: Budget, sample: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return what the searches within the budget reach: the gain (b,), and the harm (b, sizes).
-
-    It is the mean over worlds of the worst found in each; minus infinity where nothing was
-    searched, or where a coalition cannot pay for its identities.
-    """
-    searched = cells.found_identities[0] <= budget.identities
-    harm, extra, means, _ = np.moveaxis(_mean(sample, cells.found[:, searched]), -1, 0)
-    spent = _mean(sample, (cells.found[..., 1] * cells.found[..., 2])[:, searched, 0])
-    gain = harm[:, :, 0] - budget.identity_cost * spent
-    affordable = budget.identity_cost * extra <= means + NOTHING
-    cut = np.where(affordable, harm, -np.inf)[:, :, 1:]
-    return gain.max(axis=1, initial=-np.inf), cut.max(axis=1, initial=-np.inf)
 
 
 def late(cells: Cell, budget: Budget) -> float:
@@ -159,7 +125,7 @@ def reach(harm: FloatArray, cut: FloatArray, coalitions: Sequence[Coalition]) ->
 
 
 def _replayed(
-    cells: Cell,
+    resampled: Resampled,
     budget: Budget,
     replayed: Sequence[FloatArray],
     resistance: float,
@@ -168,8 +134,7 @@ def _replayed(
     """Return Sybil resistance and neutrality if what was found against others counted."""
     if not len(replayed):
         return None
-    searched = cells.found_identities[0] <= budget.identities
-    worst = np.mean(replayed, axis=0)[searched].max(axis=0)
+    worst = np.mean(replayed, axis=0)[resampled.searched].max(axis=0)
     cut = np.maximum(curve, reached(worst[None, 1:]))
     return min(resistance, 1 - float(np.clip(worst[0], 0, 1))), float(spared(cut, budget)[0])
 
@@ -181,27 +146,6 @@ def reached(cut: FloatArray) -> FloatArray:
         [cut[:, sizes <= b].max(axis=1, initial=0.0) for b in range(1, LARGEST_COALITION + 1)],
         axis=1,
     )
-
-
-def within(cells: Cell, suite: Suite, budget: Budget) -> tuple[Cell, Suite]:
-    """Return cells and suite without the plays that need more identities than the budget has."""
-    sybil, neutrality = (
-        [at for at, play in enumerate(plays) if play.identities <= budget.identities]
-        for plays in (suite.sybil, suite.neutrality)
-    )
-    kept = {name: getattr(cells, name)[:, sybil] for name in PER_SYBIL_PLAY}
-    kept |= {name: getattr(cells, name)[:, :, neutrality] for name in PER_TWIN_PLAY}
-    return replace(cells, **kept), Suite(
-        tuple(suite.sybil[at] for at in sybil), tuple(suite.neutrality[at] for at in neutrality)
-    )
-
-
-def extraction(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
-    """Return what each play takes, in units of what the others earn; shape (b, p, s)."""
-    price = budget.identity_cost * cells.sybil_extra[0][:, None]
-    gain = _mean(sample, cells.sybil_pay - cells.sybil_fair) - price
-    rest = _mean(sample, cells.sybil_rest)
-    return np.asarray(np.divide(gain, rest, out=np.zeros_like(gain), where=rest >= NOTHING))
 
 
 def clone_sweep(
@@ -232,37 +176,10 @@ def clone_sweep(
     ]
 
 
-def damage(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
-    """Return how far each coalition's play cuts the target off; shape (b, c, q).
-
-    It is the target's mean loss against its twin, or the share of all pay made to vanish if
-    that is more. A coalition buys identities out of its honest pay; plays that it cannot
-    afford do minus infinity.
-    """
-    harm = _harm(cells.twin_pay, cells.twin_fair, cells.twin_paid, cells.paid, sample)
-    price = budget.identity_cost * cells.twin_extra[0]
-    affordable = price <= _mean(sample, cells.coalition_fair)[:, :, None] + NOTHING
-    return np.where(affordable, harm, -np.inf)
-
-
 def cutoff_number(curve: FloatArray) -> int | None:
     """Return the fewest principals who can cut a miner off, from D(1), D(2), ...; else None."""
     reached = np.flatnonzero(curve >= DELTA)
     return int(reached[0]) + 1 if reached.size else None
-
-
-def _damage_at_equal_stake(cells: Cell, sample: FloatArray) -> FloatArray:
-    return _harm(cells.equal_pay, cells.equal_fair, cells.equal_paid, cells.equal_honest, sample)
-
-
-def _harm(
-    twins: FloatArray, fair: FloatArray, paid: FloatArray, honest: FloatArray, sample: FloatArray
-) -> FloatArray:
-    lost = _mean(sample, loss(twins, fair[:, None, None]))
-    before = _mean(sample, honest)[:, None, None]
-    after = _mean(sample, paid)
-    burnt = 1 - np.divide(after, before, out=np.ones_like(after), where=before >= NOTHING)
-    return np.asarray(np.clip(np.maximum(lost, burnt), 0, 1))
 
 
 def spared(curve: FloatArray, budget: Budget) -> FloatArray:
@@ -276,29 +193,6 @@ def by_size(harm: FloatArray, coalitions: Sequence[Coalition]) -> FloatArray:
     worst = harm.max(axis=2)
     curve = [worst[:, sizes <= b].max(axis=1) for b in range(1, LARGEST_COALITION + 1)]
     return np.stack(curve, axis=1)
-
-
-def _attacked_quality(cells: Cell, budget: Budget, sample: FloatArray) -> FloatArray:
-    """Return the lowest quality under the attacker's plays; shape (b,).
-
-    Identities are bought out of honest pay, as in the twin test: who ruins quality need not
-    gain by it, but must be able to pay.
-    """
-    uniform = _mean(sample, cells.sybil_uniform)[:, None, None]
-    quality = _quality(_mean(sample, cells.sybil_distance), uniform)
-    price = budget.identity_cost * cells.sybil_extra[0][:, None]
-    affordable = price <= _mean(sample, cells.sybil_fair) + NOTHING
-    return np.asarray(np.where(affordable, quality, np.inf).min(axis=(1, 2)))
-
-
-def _quality(distance: FloatArray, uniform: FloatArray) -> FloatArray:
-    where = np.broadcast_to(uniform > 0, distance.shape)
-    ratio = np.divide(distance, uniform, out=np.ones_like(distance), where=where)
-    return np.asarray(np.clip(1 - ratio, 0, 1))
-
-
-def _mean(sample: FloatArray, values: FloatArray) -> FloatArray:
-    return np.asarray(np.tensordot(sample, values, 1))
 
 
 def named_taking(taken: FloatArray, suite: Suite, budget: Budget) -> str:

@@ -8,82 +8,72 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trilemma.cells import Cell, Suite
+from trilemma.cells import Suite
 from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray
 from trilemma.report.model import AtPrice, ByAttack
+from trilemma.resampled import Resampled
 from trilemma.scores import (
     NO_PLAY,
     SEARCH,
     Scores,
     by_size,
-    damage,
-    extraction,
-    found,
     named_cutting,
     named_taking,
     reached,
     spared,
-    within,
 )
 from trilemma.statistics import interval
 from trilemma.twins import Coalition
 
 __all__ = ["PRICES", "at_prices", "by_attack"]
 
-FEWER = 201  # of 1,001 resamples: 13 prices took 1.3 s a mechanism with all of them
 PRICES = (0.0, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1)
 
 
 class Judge(Protocol):
     """What scores one mechanism."""
 
-    def __call__(self, budget: Budget, *, sample: FloatArray) -> Scores:
+    def __call__(self, budget: Budget) -> Scores:
         """Return its scores within a budget."""
 
 
-def at_prices(judge: Judge, sample: FloatArray, budget: Budget) -> tuple[AtPrice, ...]:
+def at_prices(judge: Judge, budget: Budget) -> tuple[AtPrice, ...]:
     """Return the scores at several prices of an identity, the budget's own among them.
 
     Parameters
     ----------
     judge : callable
-        Gives the scores within a budget on the resamples `sample=`.
-    sample : ndarray, shape (b, worlds)
-        All of them serve the budget's own price, and the first 201 every other.
+        Gives the scores within a budget.
     budget : Budget
         What was searched for was searched for at its price, and is judged at every other.
     """
     points = []
     for price in sorted({*PRICES, budget.identity_cost}):
-        drawn = sample if price == budget.identity_cost else sample[:FEWER]
-        scores = judge(replace(budget, identity_cost=price), sample=drawn)
+        scores = judge(replace(budget, identity_cost=price))
         named = ("sybil_resistance", "neutrality", "quality_attacked", "minimum")
         points.append(AtPrice(price, **{name: interval(getattr(scores, name)) for name in named}))
     return tuple(points)
 
 
 def by_attack(
-    cells: Cell, suite: Suite, coalitions: Sequence[Coalition], budget: Budget
+    resampled: Resampled, coalitions: Sequence[Coalition], budget: Budget
 ) -> tuple[ByAttack, ...]:
     """Return what each attack does if there is no other, in the order of their plays.
 
     Parameters
     ----------
-    cells : Cell
-        Stacked over worlds.
-    suite : Suite
+    resampled : Resampled
+        Within the budget's identities.
     coalitions : sequence of Coalition
         Those that were tried.
     budget : Budget
-        Plays beyond it are left out.
     """
-    cells, suite = within(cells, suite, budget)
-    everywhere = np.full((1, cells.paid.size), 1 / cells.paid.size)
-    gained, cut = found(cells, budget, everywhere)
+    everywhere, price = resampled.at(slice(1)), budget.identity_cost
+    gained, cut = everywhere.found(price)
     return (
-        *_taking(extraction(cells, budget, everywhere)[0], suite, budget),
-        *_cutting(damage(cells, budget, everywhere), suite, coalitions, budget),
+        *_taking(everywhere.extraction(price)[0], resampled.suite, budget),
+        *_cutting(everywhere.damage(price), resampled.suite, coalitions, budget),
         *_searched(gained, cut, budget),
     )
 

@@ -15,6 +15,7 @@ from trilemma.checks import NOTHING
 from trilemma.model import Budget, FloatArray, Mechanism
 from trilemma.report.breakdown import at_prices, by_attack
 from trilemma.report.model import KEPT_SCORES, AtPrice, ByAttack, MeanConcentration, Row, Side
+from trilemma.resampled import Resampled
 from trilemma.scores import Scores, clone_sweep, cutoff_number, late, score
 from trilemma.statistics import beats, best_share, interval, rank_interval, resamples
 from trilemma.twins import Coalition
@@ -112,15 +113,14 @@ def rows_of(
 
 def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) -> _Judged:
     label, mechanism, coalitions, cells, replayed = measured
-    tried, sample = (cells, suite, coalitions), resamples(cells.paid.size)
-    judge = partial(
-        score,
-        *tried,
-        knows_quality=source.knows_quality,
-        replayed=replayed,
-    )
-    budgets = replace(budget, identities=1), budget
-    verified, free = (judge(it, sample=sample) for it in budgets)
+    sample, budgets = resamples(cells.paid.size), (replace(budget, identities=1), budget)
+    sides = [Resampled.within(cells, suite, it.identities, sample) for it in budgets]
+
+    def judged(side: Resampled, within: Budget) -> Scores:
+        known = source.knows_quality
+        return score(side, coalitions, within, knows_quality=known, replayed=replayed)
+
+    verified, free = map(judged, sides, budgets)
     sweep = clone_sweep(cells, suite, budget, interval(free.sybil_resistance).value)
     return _Judged(
         label,
@@ -129,8 +129,8 @@ def _judged(measured: Measured, suite: Suite, budget: Budget, source: Source) ->
         float(cells.tau.mean()),
         (*_flags(cells), *_unconverged(cells, budget, (verified, free))),
         tuple(point for point in sweep if point[0] < source.clone_detection),
-        (by_attack(*tried, budgets[0]), by_attack(*tried, budgets[1])),
-        at_prices(judge, sample, budget),
+        (by_attack(sides[0], coalitions, budgets[0]), by_attack(sides[1], coalitions, budget)),
+        at_prices(partial(judged, sides[1]), budget),
         MeanConcentration(*map(float, cells.concentration.mean(axis=0))),
     )
 

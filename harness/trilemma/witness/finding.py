@@ -10,8 +10,9 @@ import numpy as np
 from trilemma.cells import Cell, Suite
 from trilemma.checks import NOTHING
 from trilemma.contract import copied
-from trilemma.model import Budget, FloatArray, Mechanism, Play, World
-from trilemma.scores import cutoff_number, damage, extraction, found, reach, within
+from trilemma.model import Budget, Mechanism, Play, World
+from trilemma.resampled import Resampled
+from trilemma.scores import cutoff_number, reach
 from trilemma.search import SEARCHED, Witnessed
 from trilemma.search.goals import affordable, net
 from trilemma.twins import Coalition, TwinTest, members
@@ -73,9 +74,9 @@ def _measured(case: Case, witness: Witness) -> Witness:
 
 def _taking(case: Case, identities: int) -> Iterator[Witness]:
     budget = replace(case.budget, identities=identities)
-    cells, suite = within(case.cells, case.suite, budget)
-    taken = extraction(cells, budget, _everywhere(cells))[0]
-    gained = found(cells, budget, _everywhere(cells))[0][0]
+    resampled, price = _everywhere(case, identities), budget.identity_cost
+    cells, suite = resampled.cells, resampled.suite
+    taken, gained = resampled.extraction(price)[0], resampled.found(price)[0][0]
     if max(gained, taken.max()) <= NOTHING:
         return
     if min(gained, 1) > min(taken.max(), 1) + NOTHING:
@@ -100,9 +101,9 @@ def _taking(case: Case, identities: int) -> Iterator[Witness]:
 
 def _cutting(case: Case, identities: int) -> Iterator[Witness]:
     budget = replace(case.budget, identities=identities)
-    cells, suite = within(case.cells, case.suite, budget)
-    harm = damage(cells, budget, _everywhere(cells))[0]
-    cut = found(cells, budget, _everywhere(cells))[1][0]
+    resampled, price = _everywhere(case, identities), budget.identity_cost
+    cells, suite = resampled.cells, resampled.suite
+    harm, cut = resampled.damage(price)[0], resampled.found(price)[1][0]
     size = cutoff_number(reach(harm[None], cut[None], case.coalitions)[0]) or max(budget.insiders)
     small = np.array([len(coalition) <= size for coalition in case.coalitions])
     harm = np.where(small[:, None], harm, -np.inf)
@@ -179,9 +180,10 @@ def _witness(
     )
 
 
-def _everywhere(cells: Cell) -> FloatArray:
-    worlds = cells.paid.size
-    return np.full((1, worlds), 1 / worlds)
+def _everywhere(case: Case, identities: int) -> Resampled:
+    worlds = case.cells.paid.size
+    mean = np.full((1, worlds), 1 / worlds)
+    return Resampled.within(case.cells, case.suite, identities, mean)
 
 
 def _named(play: Play) -> str:
