@@ -152,7 +152,7 @@ LAYERS = [
     {"report"},
     {"costs", "witness"},
     {"scores", "store", "executor", "axes"},
-    {"kept", "lock", "codes", "cluster", "processes", "patience"},
+    {"kept", "lock", "codes", "cluster", "processes", "patience", "resampled"},
     {"cells", "parcel", "replays"},
     {"search"},
     {"twins"},
