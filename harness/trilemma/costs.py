@@ -46,9 +46,9 @@ def break_even_stake(resampled: Resampled, budget: Budget) -> FloatArray:
 def break_even_price(resampled: Resampled) -> FloatArray:
     """Return the smallest price at which more identities take no more than one; shape (b,).
 
-    That is where the extraction X with all identities falls to that with one per
-    role, or to the 0 of an honest attacker. A play's X falls in a straight line as identities
-    get dearer, so the price is the largest of the plays' own.
+    That is where the extraction X with all identities falls to that with one per role, or to the
+    0 of an honest attacker. A play's X falls in a straight line as identities get dearer, so the
+    price is the largest of the plays' own.
     """
     gain, rest, taken = resampled.gain, resampled.rest, resampled.extraction(0.0)
     extra = resampled.cells.sybil_extra[0]

@@ -73,8 +73,8 @@ def _measured(case: Case, witness: Witness) -> Witness:
 
 
 def _taking(case: Case, identities: int) -> Iterator[Witness]:
-    budget = replace(case.budget, identities=identities)
-    resampled, price = _everywhere(case, identities), budget.identity_cost
+    budget, resampled = case.budget, _everywhere(case, identities)
+    price = budget.identity_cost
     cells, suite = resampled.cells, resampled.suite
     taken, gained = resampled.extraction(price)[0], resampled.found(price)[0][0]
     if max(gained, taken.max()) <= NOTHING:
@@ -100,8 +100,8 @@ def _taking(case: Case, identities: int) -> Iterator[Witness]:
 
 
 def _cutting(case: Case, identities: int) -> Iterator[Witness]:
-    budget = replace(case.budget, identities=identities)
-    resampled, price = _everywhere(case, identities), budget.identity_cost
+    budget, resampled = case.budget, _everywhere(case, identities)
+    price = budget.identity_cost
     cells, suite = resampled.cells, resampled.suite
     harm, cut = resampled.damage(price)[0], resampled.found(price)[1][0]
     size = cutoff_number(reach(harm[None], cut[None], case.coalitions)[0]) or max(budget.insiders)
